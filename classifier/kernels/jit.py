@@ -1,0 +1,63 @@
+"""The only importer of numba, so that the compiled cache can be trusted.
+
+numba keys its cache by the file of the function alone: an edit to a kernel called from another file brings the old
+answer back, and a bounds-checked run silently reuses an unchecked build. So, before numba is imported, the cache is
+pointed at a directory named by a hash of all kernel sources, the versions and the flags in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+BOUNDS_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
+
+
+def _fingerprint() -> str:
+    """Hash of everything a compiled kernel depends on."""
+    digest = hashlib.blake2b(digest_size=10)
+    package = Path(__file__).resolve().parent
+    for source in sorted([*package.glob("*.py"), package.parent / "iana.py", package.parent / "records.py"]):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    for name in ("numba", "numpy", "llvmlite"):
+        digest.update(f"{name}={importlib.metadata.version(name)};".encode())
+    flags = f"{platform.python_version()};{platform.machine()};{BOUNDS_CHECKED};{os.environ.get('NUMBA_OPT', '')}"
+    digest.update(flags.encode())
+    return digest.hexdigest()
+
+
+def _cache_root() -> Path:
+    """Where compiled kernels are kept: the user's cache directory, or a private temporary one if that is read-only."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    root = Path(os.environ.get("FREEFLOW_CACHE_DIR") or os.path.join(home, "freeflow"))
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if os.access(root, os.W_OK):
+            return root
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="freeflow-kernels-"))
+
+
+CACHE_DIRECTORY = _cache_root() / _fingerprint()
+# What a person is told before the first run: nothing compiled is there yet, so the first call takes a while.
+COMPILED_BEFORE = CACHE_DIRECTORY.is_dir()
+os.environ["NUMBA_CACHE_DIR"] = str(CACHE_DIRECTORY)
+
+import numba  # noqa: E402  (the cache directory has to be set first)
+
+if JIT_DISABLED:
+    # Hashes wrap around on purpose; interpreted NumPy scalars would warn at each of them.
+    np.seterr(over="ignore")
+
+# A kernel is called from Python: compiled once, kept on disk, and free of the interpreter's lock.
+kernel = numba.njit(cache=True, nogil=True)
+# A helper is called from kernels only: it becomes part of the kernel that calls it.
+helper = numba.njit

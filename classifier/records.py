@@ -1,0 +1,169 @@
+"""The records that pass between rooms: array types for the kernels, frozen dataclasses for reports.
+
+Rules of this file: units last in names; volumes are integers; state lives in the arrays and has one owner (the meter).
+Nouns are those of IPFIX (RFC 7011, RFC 7012) and 3GPP charging (TS 32.299).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# One frame as a source lists it. `offset` counts from the start of the buffer handed over with it; `wire_octets` is the
+# frame's length on the wire, `captured_octets` what the buffer holds of it; `link_type` is a LINKTYPE_ number.
+FRAME = np.dtype(
+    [
+        ("time_ns", "i8"),
+        ("offset", "i8"),
+        ("wire_octets", "i8"),
+        ("captured_octets", "i4"),
+        ("link_type", "i4"),
+    ]
+)
+
+# Codes that stand in the arrays; a code's place in its tuple is its number.
+EVIDENCE = ("none", "address", "claimed", "verified", "contradicted")  # accounting 2.4
+EVIDENCE_NONE, EVIDENCE_ADDRESS, EVIDENCE_CLAIMED, EVIDENCE_VERIFIED, EVIDENCE_CONTRADICTED = range(5)
+
+NAME_SOURCE = ("none", "tls_sni", "quic_sni", "http_host", "dns", "address")  # contract, `freeflow flows`
+SOURCE_NONE, SOURCE_TLS_SNI, SOURCE_QUIC_SNI, SOURCE_HTTP_HOST, SOURCE_DNS, SOURCE_ADDRESS = range(6)
+
+# How a flow's octets stand towards offers: only `taken_part` can be free (accounting 1.6, 1.7).
+STANDING = ("taken_part", "unasked", "after_close", "overflow")
+STANDING_TAKEN_PART, STANDING_UNASKED, STANDING_AFTER_CLOSE, STANDING_OVERFLOW = range(4)
+
+# Where a frame goes that no subscriber is accountable for (accounting 1.5).
+UNMETERED = ("not_ip", "transit", "malformed", "truncated", "unsupported_link")
+UNMETERED_NOT_IP, UNMETERED_TRANSIT, UNMETERED_MALFORMED, UNMETERED_TRUNCATED, UNMETERED_LINK = range(5)
+
+FLOW_END = ("open", "fin", "rst", "idle", "evicted", "reused", "input_end")
+END_OPEN, END_FIN, END_RST, END_IDLE, END_EVICTED, END_REUSED, END_INPUT = range(7)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Octets and frames of one part of the traffic."""
+
+    frames: int = 0
+    uplink_octets: int = 0
+    downlink_octets: int = 0
+
+    @property
+    def octets(self) -> int:
+        return self.uplink_octets + self.downlink_octets
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationUsage:
+    """What one subscriber used of one application; `charged_because` is (reason, octets), most octets first."""
+
+    application: str
+    uplink_octets: int
+    downlink_octets: int
+    packets: int
+    zero_rated_octets: int
+    discounted_octets: int
+    charged_octets: int
+    charged_because: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberUsage:
+    """One subscriber's usage, its applications sorted by octets, most first."""
+
+    subscriber: str
+    zero_rated_octets: int
+    discounted_octets: int
+    charged_octets: int
+    applications: tuple[ApplicationUsage, ...]
+
+    @property
+    def octets(self) -> int:
+        return self.zero_rated_octets + self.discounted_octets + self.charged_octets
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammeUsage:
+    """What one programme paid for."""
+
+    programme: str
+    payer: str
+    octets: int
+    subscribers: int
+    exhausted_subscribers: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceUsage:
+    """Metered flows and octets by the evidence that decided them."""
+
+    evidence: str
+    flows: int
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnmeteredUsage:
+    """Frames that no subscriber is accountable for, by reason."""
+
+    reason: str
+    frames: int
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """One interval's or one replay's totals: the object behind the table, the JSON and the CSV.
+
+    Times are nanoseconds since 1970-01-01 UTC, None where no frame was seen. `pending` is what undecided flows still
+    hold (always empty at the end of a replay). `notices` are (name, count) of what went over a bound: evictions,
+    subscribers beyond the table, names not kept, reassembly given up.
+    """
+
+    first_packet_ns: int | None
+    last_packet_ns: int | None
+    observed_frames: int
+    observed_octets: int
+    zero_rated: Volume
+    discounted: Volume
+    charged: Volume
+    pending: Volume
+    charged_because: tuple[tuple[str, int], ...]
+    unmetered: tuple[UnmeteredUsage, ...]
+    subscribers: tuple[SubscriberUsage, ...]
+    programmes: tuple[ProgrammeUsage, ...]
+    evidence: tuple[EvidenceUsage, ...]
+    flows: int
+    retransmitted_octets: int
+    after_close_octets: int
+    notices: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRecord:
+    """One flow, as `freeflow flows` lists it; `client` opened it. For a flow with no subscriber uplink is from the client.
+
+    `name` is the name on the wire in lower case; `other_name` a second one seen on the same flow.
+    """
+
+    subscriber: str | None
+    client: str
+    client_port: int
+    server: str
+    server_port: int
+    protocol: str
+    application: str
+    evidence: str
+    source: str
+    name: str | None
+    other_name: str | None
+    first_packet_ns: int
+    last_packet_ns: int
+    uplink_octets: int
+    downlink_octets: int
+    uplink_packets: int
+    downlink_packets: int
+    retransmitted_octets: int
+    after_close_octets: int
+    ended: str
