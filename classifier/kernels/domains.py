@@ -1,9 +1,9 @@
 """Domain rules by the longest suffix at a label boundary, as a hash table that a kernel walks from the right.
 
-Rules of this file: a rule's index is its rank, so that of all rules that match the highest index wins (more labels, then
-exact before suffix, then literal before `*`, then more literal octets; the catalogue sorts them so). A hash only finds a
-place: the octets are compared before anything is believed, so no collision can give a wrong answer. Every suffix of a rule
-has a node, and the walk stops at the first suffix without one: the work is bounded by the longest rule.
+Rules of this file: a rule's index is its rank, so that of all rules that match the highest index wins (more labels,
+then exact before suffix, then literal before `*`, then more literal octets; the catalogue sorts them so). A hash only
+finds a place: the octets are compared before anything is believed, so no collision can give a wrong answer. Every
+suffix of a rule has a node, and the walk stops at the first suffix without one: the longest rule bounds the work.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from classifier.kernels.jit import helper
 from classifier.kernels.octets import u8
 
-# FNV-1a, 64 bits: RFC 9923, 5. (prime; the offset basis is mixed with the seed by the catalogue).
+# FNV-1a, 64 bits (Fowler, Noll and Vo; draft-eastlake-fnv). The catalogue mixes a seed into the basis.
 FNV_PRIME = np.uint64(0x100000001B3)
 FNV_BASIS = np.uint64(0xCBF29CE484222325)
 _FOLD = np.uint64(32)
@@ -27,10 +27,10 @@ class Domains(NamedTuple):
     """Rules over host names. A node is one suffix, as octets in `pool`.
 
     `seed` uint64, the hash's start; `probes` int, how many slots a search looks at, at most. `slot_hash` u8[2^k],
-    `slot_node` i4[2^k] (-1 empty). `node_offset`, `node_length` i4[n] into `pool` u1; `node_suffix`, `node_exact` i4[n]:
-    rule for this suffix, rule for this name alone, -1 for none; `node_first`, `node_end` i4[n]: the patterns whose
-    literal tail this node is, strongest first. `head_offset`, `head_length` i4[w] into `pool`: a pattern's labels before
-    its tail; `head_rule` i4[w]; `head_exact` u1[w].
+    `slot_node` i4[2^k] (-1 empty). `node_offset`, `node_length` i4[n] into `pool` u1; `node_suffix`, `node_exact`
+    i4[n]: rule for this suffix, rule for this name alone, -1 for none; `node_first`, `node_end` i4[n]: the patterns
+    whose literal tail this node is, strongest first. `head_offset`, `head_length` i4[w] into `pool`: a pattern's labels
+    before its tail; `head_rule` i4[w]; `head_exact` u1[w].
     """
 
     seed: np.uint64
@@ -54,7 +54,7 @@ class Domains(NamedTuple):
 def match_domain(domains, text, start, length):
     """Index of the strongest rule that matches the host name `text[start : start + length]`, or -1.
 
-    `text` holds the name folded: lower case, no port, no trailing dot. Any other octets are safe and simply do not match.
+    `text` u1 holds the name folded: lower case, no port, no trailing dot. Other octets are safe and do not match.
     """
     best = -1
     hashed = domains.seed
@@ -99,7 +99,7 @@ def _find_node(domains, hashed, text, position, length):
 
 @helper
 def _equal(pool, offset, text, position, length):
-    for i in range(length):
+    for i in range(length):  # noqa: SIM110 (a generator would be allocated)
         if pool[offset + i] != text[position + i]:
             return False
     return True

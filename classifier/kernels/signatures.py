@@ -32,8 +32,8 @@ class Lookup(NamedTuple):
     `ranges`: `locate(ranges, …)` gives a row or -1; `owner` i2[row] the application that the address is evidence for, 0
     where there is none; `relation` u1[row, application] one of RELATION_.
     `complete` u1[application]: 1 where an address outside its list contradicts its name.
-    `service_application` u2[2, 65536]: application by the server's port, row SERVICE_TCP or SERVICE_UDP, 0 for none: the
-    last resort where neither name nor address says anything.
+    `service_application` u2[2, 65536]: application by the server's port, row SERVICE_TCP or SERVICE_UDP, 0 for none:
+    the last resort where neither name nor address says anything.
     `trusted`: 0 at the addresses of the trusted resolvers, -1 elsewhere (everywhere, where none is configured).
     """
 
