@@ -1,0 +1,1 @@
+"""Floor 2: signatures on disk -> validated records -> lookup arrays. Only `compile` needs the kernels."""

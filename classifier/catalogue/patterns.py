@@ -7,6 +7,7 @@ literal, so that no pattern reaches over somebody else's domain.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 
@@ -99,10 +100,8 @@ def _mended(name: str) -> str:
     name = name.strip().lower()
     name = re.sub(r"^[a-z]+://", "", name).partition("/")[0].strip(".")
     if not name.isascii():
-        try:
+        with contextlib.suppress(UnicodeError):
             name = name.encode("idna").decode("ascii")
-        except UnicodeError:
-            pass
     return name
 
 

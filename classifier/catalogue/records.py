@@ -1,7 +1,7 @@
 """The catalogue's records: what an application is recognised by, what a programme offers.
 
-Rules of this file: frozen and slotted; absence is None or an empty tuple; prefixes are `ipaddress` networks without host
-bits; dates stay as the file gives them, since only the operator's time zone makes instants of them.
+Rules of this file: frozen and slotted; absence is None or an empty tuple; prefixes are `ipaddress` networks without
+host bits; dates stay as the file gives them, since only the operator's time zone makes instants of them.
 """
 
 from __future__ import annotations

@@ -1,0 +1,68 @@
+"""Signatures folders -> one catalogue, or every mistake in all of them.
+
+Rules of this file: a later folder replaces what has the same name in an earlier one. Files are read in the order of
+their names, so the same folders give the same catalogue and the same list of problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import classifier
+from classifier.catalogue.check import cross_check
+from classifier.catalogue.files import read_application, read_programme
+from classifier.catalogue.records import Application, Catalogue, Programme
+from classifier.errors import ConfigurationError
+
+BUILTIN = "builtin"
+_KINDS: tuple[tuple[str, Callable], ...] = (("apps", read_application), ("programmes", read_programme))
+
+
+def builtin_folder() -> Path:
+    """The folder that ships with freeflow: inside the package when installed, beside it in a source tree."""
+    package = Path(classifier.__file__).resolve().parent
+    installed = package / "signatures"
+    return installed if installed.is_dir() else package.parent / "signatures"
+
+
+def load_catalogue(folders: Sequence[Path | str] = (BUILTIN,)) -> Catalogue:
+    """The catalogue in `folders`, each a path or "builtin".
+
+    Raises ConfigurationError with one line per mistake: every mistake of every file, and between files.
+    """
+    problems: list[str] = []
+    merged: dict[str, dict[str, Application | Programme]] = {"apps": {}, "programmes": {}}
+    unread: set[str] = set()
+    for folder in folders:
+        path = builtin_folder() if folder == BUILTIN else Path(folder)
+        for kind, records in _read_folder(path, problems, unread).items():
+            merged[kind] |= records
+    applications = tuple(merged["apps"][name] for name in sorted(merged["apps"]))
+    programmes = tuple(merged["programmes"][name] for name in sorted(merged["programmes"]))
+    problems.extend(cross_check(applications, programmes, unread))
+    if problems:
+        raise ConfigurationError(problems)
+    return Catalogue(applications, programmes)
+
+
+def _read_folder(path: Path, problems: list[str], unread: set[str]) -> dict[str, dict[str, Application | Programme]]:
+    """The records of one folder by kind and name. The names of files that give no record go into `unread`."""
+    found: dict[str, dict[str, Application | Programme]] = {}
+    if not path.is_dir():
+        problems.append(f"{path}: no such folder; name one with apps/ and programmes/ in it")
+        return found
+    if not any((path / kind).is_dir() for kind, _ in _KINDS):
+        problems.append(f"{path}: neither apps/ nor programmes/ in it; put the files into these")
+    for kind, read in _KINDS:
+        records = found.setdefault(kind, {})
+        for file in sorted((path / kind).glob("*.toml")):
+            record = read(file, problems)
+            if record is None:
+                unread.add(file.stem)
+                continue
+            if record.name in records:
+                other = records[record.name].file
+                problems.append(f'{file}: name: "{record.name}" is the name in {other} too; give it another')
+            records[record.name] = record
+    return found
