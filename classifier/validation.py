@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
@@ -123,16 +123,15 @@ def read_toml(path: Path, problems: list[str]) -> dict | None:
 def network(text: str) -> Network:
     """An address or prefix without host bits. ValueError names the mend."""
     try:
-        return ip_network(text)
-    except ValueError:
-        pass
-    try:
+        if "%" in text:
+            raise ValueError("a zone is no part of an address on the wire")
         loose = ip_network(text, strict=False)
     except ValueError:
-        raise ValueError(
-            f'"{text}" is not an address or prefix; write it like "192.0.2.0/24" or "2001:db8::/32"'
-        ) from None
-    raise ValueError(f'"{text}" has host bits set; write "{loose}"')
+        mend = 'write it like "192.0.2.0/24" or "2001:db8::/32"'
+        raise ValueError(f'"{text}" is not an address or prefix; {mend}') from None
+    if ip_address(text.partition("/")[0]) != loose.network_address:
+        raise ValueError(f'"{text}" has host bits set; write "{loose}"')
+    return loose
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -1,0 +1,141 @@
+"""`freeflow.toml` -> the configuration, or every mistake in it.
+
+Rules of this file: a key that is not named gets the default that stands here; paths in the file are relative to it.
+What the paths lead to is read by the rooms that own it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+from classifier.errors import ConfigurationError
+from classifier.validation import TEXT, Checker, Network, checked, did_you_mean, many, network, read_toml, table
+from classifier.validation import whole_number as whole
+
+# RFC 1918, RFC 6598, RFC 4193, RFC 4291: the subscriber networks where none are configured (accounting 1.4).
+DEFAULT_SUBSCRIBER_NETWORKS: tuple[Network, ...] = tuple(
+    ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fe80::/10")
+)
+BUILTIN_SIGNATURES = "builtin"
+_SECONDS_MAX = 7 * 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """`[gateway]`. `trusted_resolvers` empty: any server that answers the subscriber's own query."""
+
+    name: str = "freeflow"
+    timezone: str = "UTC"
+    subscriber_networks: tuple[Network, ...] = DEFAULT_SUBSCRIBER_NETWORKS
+    trusted_resolvers: tuple[Network, ...] = ()
+    subscribers: Path | None = None
+    signatures: tuple[Path | str, ...] = (BUILTIN_SIGNATURES,)
+    interval_seconds: int = 10
+    month_starts_on: int = 1
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """`[ledger]`. No path: nothing is kept."""
+
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """`[flows]`: the flow table and how long a flow may be silent."""
+
+    capacity: int = 1 << 20
+    tcp_idle_seconds: int = 7440  # RFC 5382, REQ-5: not less than 2 hours and 4 minutes
+    tcp_transitory_seconds: int = 240  # RFC 5382, REQ-5: half-open and closing, not less than 4 minutes
+    udp_idle_seconds: int = 300  # RFC 4787, REQ-5: five minutes or more is recommended
+    other_idle_seconds: int = 60  # RFC 5508, REQ-2 for ICMP queries: not less than 60 seconds
+    closed_seconds: int = 120  # RFC 9293, 3.4.2: the longest a late segment lives (MSL)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that `freeflow.toml` says. `file` is None where none was given."""
+
+    gateway: Gateway = field(default_factory=Gateway)
+    ledger: Ledger = field(default_factory=Ledger)
+    flows: Flows = field(default_factory=Flows)
+    file: Path | None = None
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, LookupError):
+        near = did_you_mean(text, sorted(available_timezones()))
+        mend = near if near.startswith("did") else "write it like Asia/Shanghai"
+        raise ValueError(f'"{text}" is no time zone of the IANA database; {mend}') from None
+    return text
+
+
+_SECONDS = whole(1, _SECONDS_MAX)
+_FILE = Checker(
+    table(
+        {},
+        {
+            "gateway": table(
+                {},
+                {
+                    "name": TEXT,
+                    "timezone": checked(_timezone),
+                    "subscriber_networks": many(checked(network), 1),
+                    "trusted_resolvers": many(checked(network)),
+                    "subscribers": TEXT,
+                    "signatures": many(TEXT, 1),
+                    "interval_seconds": whole(1, 86400),
+                    "month_starts_on": whole(1, 31),
+                },
+            ),
+            "ledger": table({}, {"path": TEXT}),
+            "flows": table(
+                {},
+                {
+                    "capacity": whole(1, 1 << 24),
+                    "tcp_idle_seconds": _SECONDS,
+                    "tcp_transitory_seconds": _SECONDS,
+                    "udp_idle_seconds": _SECONDS,
+                    "other_idle_seconds": _SECONDS,
+                    "closed_seconds": _SECONDS,
+                },
+            ),
+        },
+    )
+)
+
+
+def load_configuration(path: Path | str | None = None) -> Configuration:
+    """The configuration in a file, or the defaults. Raises ConfigurationError with one line per mistake."""
+    if path is None:
+        return Configuration()
+    path = Path(path)
+    problems: list[str] = []
+    content = read_toml(path, problems)
+    found = None if content is None else _FILE.check(path, content, problems)
+    if problems or found is None:
+        raise ConfigurationError(problems)
+    gateway, ledger = found.get("gateway", {}), found.get("ledger", {})
+    for key in ("subscriber_networks", "trusted_resolvers"):
+        if key in gateway:
+            gateway[key] = tuple(gateway[key])
+    if "subscribers" in gateway:
+        gateway["subscribers"] = path.parent / gateway["subscribers"]
+    if "signatures" in gateway:
+        gateway["signatures"] = tuple(
+            folder if folder == BUILTIN_SIGNATURES else path.parent / folder for folder in gateway["signatures"]
+        )
+    if "path" in ledger:
+        ledger["path"] = path.parent / ledger["path"]
+    return Configuration(Gateway(**gateway), Ledger(**ledger), Flows(**found.get("flows", {})), path)
