@@ -1,0 +1,106 @@
+"""`freeflow.toml`: the contract's example, the defaults, and every mistake in one pass."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from classifier.configuration import load_configuration
+from classifier.errors import ConfigurationError
+
+EXAMPLE = """
+[gateway]
+name = "lab-gw-1"
+timezone = "Asia/Shanghai"
+subscriber_networks = ["10.0.0.0/8", "2001:db8:1000::/36"]
+trusted_resolvers = ["10.0.0.1", "2001:db8::53"]
+subscribers = "subscribers.csv"
+signatures = ["builtin", "signatures"]
+interval_seconds = 10
+month_starts_on = 1
+
+[ledger]
+path = "usage.db"
+
+[flows]
+capacity = 16777216
+udp_idle_seconds = 30
+"""
+
+
+def problems(tmp_path, text):
+    path = tmp_path / "freeflow.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as refused:
+        load_configuration(path)
+    assert all(problem.startswith(f"{path}: ") and "\n" not in problem for problem in refused.value.problems)
+    return refused.value.problems
+
+
+def test_the_contracts_example_is_read_with_paths_relative_to_it(tmp_path):
+    path = tmp_path / "freeflow.toml"
+    path.write_text(EXAMPLE)
+    found = load_configuration(path)
+    assert (found.gateway.name, found.gateway.timezone, found.gateway.zone.key) == ("lab-gw-1", *["Asia/Shanghai"] * 2)
+    assert found.gateway.subscriber_networks == (ip_network("10.0.0.0/8"), ip_network("2001:db8:1000::/36"))
+    assert found.gateway.trusted_resolvers == (ip_network("10.0.0.1"), ip_network("2001:db8::53"))
+    assert found.gateway.subscribers == tmp_path / "subscribers.csv"
+    assert found.gateway.signatures == ("builtin", tmp_path / "signatures")
+    assert found.ledger.path == tmp_path / "usage.db"
+    assert (found.flows.capacity, found.flows.udp_idle_seconds, found.flows.tcp_idle_seconds) == (1 << 24, 30, 7440)
+
+
+def test_without_a_file_the_private_ranges_are_subscribers(tmp_path):
+    found = load_configuration(None)
+    for text in ("10.1.2.3", "172.31.0.1", "192.168.1.1", "100.64.0.1", "fd00::1", "fe80::1"):
+        assert any(ip_address(text) in network for network in found.gateway.subscriber_networks), text
+    for text in ("172.32.0.1", "100.128.0.1", "8.8.8.8", "2001:db8::1", "127.0.0.1"):
+        assert not any(ip_address(text) in network for network in found.gateway.subscriber_networks), text
+    assert found.flows.capacity == 1 << 20
+    assert found.ledger.path is None
+    empty = tmp_path / "empty.toml"
+    empty.write_text("")
+    assert load_configuration(empty).gateway == found.gateway
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[gatway]", 'gatway: unknown key; did you mean "gateway"?'),
+        ("[gateway]\ntimezon = 'UTC'", 'gateway.timezon: unknown key; did you mean "timezone"?'),
+        ("[gateway]\ntimezone = 'Asia/Shangai'", 'gateway.timezone: "Asia/Shangai" is no time zone'),
+        ("[gateway]\ntimezone = 'Asia/Shangai'", 'did you mean "Asia/Shanghai"?'),
+        ("[gateway]\ntimezone = '../../etc/passwd'", "is no time zone"),
+        ("[gateway]\ntimezone = 'Asia'", "is no time zone"),
+        (
+            "[gateway]\nsubscriber_networks = ['10.0.0.7/8']",
+            'subscriber_networks[1]: "10.0.0.7/8" has host bits set; write "10',
+        ),
+        ("[gateway]\nname 'x'", "line 2, column 6: not TOML"),
+        ("[gateway]\nsubscriber_networks = []", "subscriber_networks: is an empty list"),
+        ("[gateway]\ntrusted_resolvers = ['dns.example']", "trusted_resolvers[1]: "),
+        ("[gateway]\ninterval_seconds = 0", "interval_seconds: 0 is too small; the least is 1"),
+        ("[gateway]\ninterval_seconds = '10'", "interval_seconds: must be a whole number"),
+        ("[gateway]\nmonth_starts_on = 32", "month_starts_on: 32 is too large; the most is 31"),
+        ("[flows]\ncapacity = 16777217", "flows.capacity: 16777217 is too large; the most is 16777216"),
+        ("[flows]\ncapacity = true", "flows.capacity: must be a whole number, not true"),
+        ("gateway = 3", "gateway: must be a table, not 3"),
+        ("[gateway", "its end: not TOML"),
+        ('[gateway]\nname = "', "its end"),
+    ],
+)
+def test_a_mistake_is_named_with_its_key_and_the_mend(tmp_path, text, told):
+    assert any(told in problem for problem in problems(tmp_path, text))
+
+
+def test_all_mistakes_are_told_in_one_pass(tmp_path):
+    text = "[gateway]\nnme = 'x'\ntimezone = 'Mars'\n[ledger]\npth = 'x'\n[flows]\ncapacity = 0\n"
+    assert len(problems(tmp_path, text)) == 4
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match="no such file"):
+        load_configuration(tmp_path / "freeflow.toml")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load_configuration(tmp_path)
