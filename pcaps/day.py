@@ -85,7 +85,7 @@ PAYERS = {
     "juhuasuan": _ALIBABA,
     "alipay": _ALIBABA,
     "laiwang": _ALIBABA,
-    "yixin": ("yixin-on-china-telecom", {"china-telecom"}, None),
+    "yixin": ("yixin-telecom", {"china-telecom"}, None),
 }
 
 
