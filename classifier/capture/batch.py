@@ -1,0 +1,30 @@
+"""What every source hands over: a read-only buffer and the list of the frames in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from classifier.records import FRAME
+
+BATCH_FRAMES = 4096  # frames listed at a time, unless the caller says otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Frames in the order in which they were captured; valid until the next batch is asked for.
+
+    `buffer` u1[n], read-only, one-dimensional, contiguous; `frames` records.FRAME[m], at least one, with offsets into
+    `buffer`.
+    """
+
+    buffer: np.ndarray
+    frames: np.recarray
+
+
+def frame_list(batch_frames: int) -> np.recarray:
+    """The array that an index kernel fills, used again for every batch of a source."""
+    if batch_frames < 1:
+        raise ValueError(f"batch_frames is {batch_frames}: it has to be at least 1")
+    return np.zeros(batch_frames, FRAME).view(np.recarray)

@@ -1,0 +1,191 @@
+"""Octets out of a file, a pipe or gzip, and the one buffer they pass through.
+
+Rules of this file: a stream returns what has arrived without waiting for more, so that a slow pipe is metered as it
+comes; nothing grows with the file; an error in the middle ends the stream and stays as `problem`, because what came
+before it was good.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import stat
+import zlib
+
+import numpy as np
+
+GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, 2.3.1
+GZIP_WINDOW = 31  # zlib: gzip header, largest window
+COMPRESSED_CHUNK_OCTETS = 1 << 16
+
+
+class RawStream:
+    """A file or a pipe as it is. `octets_read` counts what was taken from it, `octets_total` is None for a pipe."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self.octets_read = 0
+        self.octets_total: int | None = None
+        self.problem: str | None = None
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode):
+            self.octets_total = max(status.st_size - file.tell(), 0)
+
+    def readinto(self, target: memoryview) -> int:
+        """Fill the front of `target` with what is there; 0 at the end, and after an error."""
+        try:
+            octets = self._file.readinto(target) or 0
+        except OSError as error:
+            self.problem = f"cannot be read further: {error.strerror}"
+            return 0
+        self.octets_read += octets
+        return octets
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class GzipStream:
+    """What a gzip file of one or several members unpacks to (RFC 1952). Positions are those of the compressed file."""
+
+    def __init__(self, raw: RawStream, head: bytes) -> None:
+        self._raw = raw
+        self._chunk = memoryview(bytearray(COMPRESSED_CHUNK_OCTETS))
+        self._compressed = head
+        self._member = zlib.decompressobj(GZIP_WINDOW)
+        self._ended = False
+        self.problem: str | None = None
+
+    @property
+    def octets_read(self) -> int:
+        return self._raw.octets_read
+
+    @property
+    def octets_total(self) -> int | None:
+        return self._raw.octets_total
+
+    def readinto(self, target: memoryview) -> int:
+        """Fill the front of `target` with what can be unpacked of what is there; 0 at the end."""
+        while not self._ended:
+            if self._member.eof:
+                self._next_member()
+                continue
+            before = self._member.copy()
+            try:
+                octets = self._member.decompress(self._compressed, len(target))
+            except zlib.error:
+                return self._salvage(before, target)
+            self._compressed = self._member.unconsumed_tail
+            if octets:
+                target[: len(octets)] = octets
+                return len(octets)
+            if not self._compressed and not self._member.eof and not self._more():
+                return self._end(self._raw.problem or "the compressed data ends early")
+        return 0
+
+    def _salvage(self, member: zlib._Decompress, target: memoryview) -> int:
+        """What unpacks before the damage: zlib gives nothing at all of a piece that it finds damaged at its end."""
+        octets = bytearray()
+        with contextlib.suppress(zlib.error):
+            for place in range(len(self._compressed)):
+                octets += member.decompress(self._compressed[place : place + 1])
+        self._end("the compressed data is damaged")
+        count = min(len(octets), len(target))
+        target[:count] = octets[:count]
+        return count
+
+    def _more(self) -> bool:
+        """Add a chunk of the compressed file; False at its end."""
+        octets = self._raw.readinto(self._chunk)
+        self._compressed += bytes(self._chunk[:octets])
+        return octets > 0
+
+    def _next_member(self) -> None:
+        """Begin the member after the one that ended. Zeros after the last one are padding of a tape or a disk."""
+        self._compressed = self._member.unused_data.lstrip(b"\0")
+        while len(self._compressed) < len(GZIP_MAGIC) and self._more():
+            self._compressed = self._compressed.lstrip(b"\0")
+        if self._compressed.startswith(GZIP_MAGIC):
+            self._member = zlib.decompressobj(GZIP_WINDOW)
+        elif self._compressed:
+            self._end("something that is not gzip follows the compressed data")
+        else:
+            self._end(self._raw.problem)
+
+    def _end(self, problem: str | None) -> int:
+        self._ended = True
+        self.problem = problem
+        return 0
+
+    def close(self) -> None:
+        self._raw.close()
+
+
+class Window:
+    """The piece of a stream that lies in memory: `view[start:end]`, which begins at `offset` in the stream.
+
+    `view` u1[capacity] is read-only: kernels compile once, and nobody writes to a frame. Only `fill` and `skip` move
+    what lies there, so a batch stays valid until one of them is called.
+    """
+
+    def __init__(self, stream: RawStream | GzipStream, capacity_octets: int) -> None:
+        self.stream = stream
+        self.start = 0
+        self.end = 0
+        self._front_offset = 0
+        self._use(np.empty(capacity_octets, np.uint8))
+
+    def _use(self, octets: np.ndarray) -> None:
+        self._octets = octets
+        self._memory = memoryview(octets)
+        self.view = octets.view()
+        self.view.flags.writeable = False
+
+    @property
+    def offset(self) -> int:
+        """Where `start` lies in the stream (uncompressed)."""
+        return self._front_offset + self.start
+
+    @property
+    def held_octets(self) -> int:
+        return self.end - self.start
+
+    def octets(self, count: int) -> bytes:
+        """A copy of the first `count` octets, as far as they are there."""
+        return bytes(self._memory[self.start : min(self.start + count, self.end)])
+
+    def fill(self) -> bool:
+        """Take in what the stream has, making room first; False at its end.
+
+        What is left of the last piece goes to the front. The buffer doubles only where one record fills all of it;
+        the readers bound a record, and with it the buffer.
+        """
+        if self.start:
+            self._memory[: self.held_octets] = self._memory[self.start : self.end]
+            self._front_offset += self.start
+            self.start, self.end = 0, self.held_octets
+        if self.end == len(self._octets):
+            larger = np.empty(2 * len(self._octets), np.uint8)
+            larger[: self.end] = self._octets
+            self._use(larger)
+        octets = self.stream.readinto(self._memory[self.end :])
+        self.end += octets
+        return octets > 0
+
+    def require(self, count: int) -> bool:
+        """Make `count` octets be there; False if the stream ends before."""
+        while self.held_octets < count:
+            if not self.fill():
+                return False
+        return True
+
+    def skip(self, count: int) -> bool:
+        """Pass over `count` octets without keeping them; False if the stream ends before."""
+        while count > self.held_octets:
+            count -= self.held_octets
+            self.start = self.end
+            if not self.fill():
+                return False
+        self.start += count
+        return True
