@@ -1,0 +1,107 @@
+"""Finding a network interface and getting it ready, through netlink.
+
+Rules of this file: pyroute2 is imported inside the functions that use it, because that takes a quarter of a second and
+replaying a file needs none of it. Whatever is wrong is an InterfaceError of one line with the mend.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass
+
+from classifier.errors import InterfaceError
+
+ARPHRD_ETHER, ARPHRD_LOOPBACK = 1, 772  # linux/if_arp.h
+IFF_UP = 0x1  # linux/if.h
+PRIVILEGE_MEND = "run as root, or give the process CAP_NET_RAW (systemd: AmbientCapabilities=CAP_NET_RAW)"
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface. `link_kind` is Linux's name for what it is: "veth", "bridge", "loopback", "ethernet" …"""
+
+    index: int
+    name: str
+    mtu: int
+    up: bool
+    link_kind: str
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.link_kind == "loopback"
+
+
+def find_interface(name: str, *, bring_up: bool = False) -> Interface:
+    """The interface `name`, ready to be captured from; with `bring_up` it is set up where it is down.
+
+    Raises InterfaceError if there is none of that name, its frames are not Ethernet frames, it is down (or may not be
+    set up), or the process may not capture.
+    """
+    from pyroute2 import IPRoute  # see the rules of this file
+
+    with IPRoute() as netlink:
+        link = _find_link(netlink, name)
+        _require_ethernet(link, name)
+        if not link["flags"] & IFF_UP:
+            if not bring_up:
+                raise InterfaceError(f"interface {name}: is down; bring it up (ip link set {name} up)")
+            _bring_up(netlink, link["index"], name)
+            link = _find_link(netlink, name)
+    require_capture_privilege()
+    return _interface(link)
+
+
+def require_capture_privilege() -> None:
+    """Raise InterfaceError unless this process may open a packet socket (packet(7): CAP_NET_RAW)."""
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except PermissionError:
+        raise InterfaceError(f"capturing from an interface is not permitted; {PRIVILEGE_MEND}") from None
+    except OSError as error:
+        raise InterfaceError(
+            f"capturing is not possible here: {error.strerror}; it needs Linux packet sockets"
+        ) from None
+
+
+def _find_link(netlink, name: str) -> dict:
+    links = {link.get_attr("IFLA_IFNAME"): link for link in netlink.get_links()}
+    if name not in links:
+        raise InterfaceError(f"interface {name}: there is none of that name; there are {', '.join(sorted(links))}")
+    return links[name]
+
+
+def _require_ethernet(link, name: str) -> None:
+    """The loopback interface gives its frames an Ethernet header, too."""
+    if link["ifi_type"] not in (ARPHRD_ETHER, ARPHRD_LOOPBACK):
+        raise InterfaceError(
+            f"interface {name}: is not an Ethernet interface (ARPHRD type {link['ifi_type']}); "
+            "capture on the Ethernet interface that carries it"
+        )
+
+
+def _bring_up(netlink, index: int, name: str) -> None:
+    from pyroute2.netlink.exceptions import NetlinkError  # see the rules of this file
+
+    try:
+        netlink.link("set", index=index, state="up")
+    except NetlinkError as error:
+        if error.code in (errno.EPERM, errno.EACCES):
+            mend = "bring it up as root, or give the process CAP_NET_ADMIN"
+            raise InterfaceError(f"interface {name}: is down and may not be brought up; {mend}") from None
+        reason = error.args[1] if len(error.args) > 1 else error
+        raise InterfaceError(f"interface {name}: is down and cannot be brought up: {reason}; mend the link") from None
+
+
+def _interface(link) -> Interface:
+    info = link.get_attr("IFLA_LINKINFO")
+    kind = info.get_attr("IFLA_INFO_KIND") if info else None
+    if not kind:
+        kind = "loopback" if link["ifi_type"] == ARPHRD_LOOPBACK else "ethernet"
+    return Interface(
+        index=link["index"],
+        name=link.get_attr("IFLA_IFNAME"),
+        mtu=link.get_attr("IFLA_MTU"),
+        up=bool(link["flags"] & IFF_UP),
+        link_kind=kind,
+    )
