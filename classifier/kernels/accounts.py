@@ -1,0 +1,44 @@
+"""Which subscriber an address is: listed, or any address inside the networks, numbered as they are first seen.
+
+Place 0 of the table stands for all subscribers beyond its capacity: they are charged and counted, others are unharmed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from classifier.kernels.hashing import hash_address, low_bits
+from classifier.kernels.jit import helper
+from classifier.kernels.ranges import locate
+
+SUBSCRIBERS_BEYOND = 0
+
+
+@helper
+def find_subscriber(tables, version, high, low):
+    """Number of the subscriber that has this address, or -1; an IPv6 subscriber is one /64 (accounting 1.4)."""
+    value = locate(tables.subscriber_ranges, version, high, low)
+    if value != 0:
+        return value
+    state = tables.state[0]
+    if version == 6:
+        low = np.uint64(0)
+    home = low_bits(hash_address(state.seed, high, low)) & (tables.subscriber_index.shape[0] - 1)
+    place = np.int64(tables.subscriber_index[home])
+    while place >= 0:
+        entry = tables.subscribers[place]
+        if entry.low == low and entry.high == high and entry.version == version:
+            return place
+        place = np.int64(entry.next)
+    if state.subscriber_count >= tables.subscribers.shape[0]:
+        state.subscribers_over += 1
+        return SUBSCRIBERS_BEYOND
+    place = state.subscriber_count
+    state.subscriber_count += 1
+    entry = tables.subscribers[place]
+    entry.high = high
+    entry.low = low
+    entry.version = version
+    entry.next = tables.subscriber_index[home]
+    tables.subscriber_index[home] = place
+    return place

@@ -1,0 +1,207 @@
+"""The flow table: bidirectional 5-tuples in slots that do not move, found through an index with open addressing.
+
+Rules: fixed capacity; when full, the flow idle for longest makes room (counted) and its octets are posted like those of any
+flow that ends. Both ends hash alike, so one look-up finds a flow whichever end sent. A slot's number stays good until its
+flow ends; whoever keeps one also keeps the flow's serial.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from classifier.iana import PROTOCOL_TCP, PROTOCOL_UDP
+from classifier.kernels.accounts import find_subscriber
+from classifier.kernels.hashing import LOW_HALF, hash_end, low_bits, mix
+from classifier.kernels.inspect import close_inspection
+from classifier.kernels.jit import helper
+from classifier.kernels.order import order_append, order_oldest, order_remove
+from classifier.kernels.settle import settle
+from classifier.kernels.state import (
+    ORDER_OTHER,
+    ORDER_TRANSITORY,
+    ORDER_UDP,
+    PHASE_INSPECTED,
+)
+from classifier.kernels.verdict import RULE_NO_HOST_NAME, decide
+from classifier.records import END_EVICTED
+
+SHIFT_TAG = np.uint64(32)
+
+
+@helper
+def flow_tag(tables, a_high, a_low, a_port, b_high, b_low, b_port, protocol):
+    """Low half of the hash of a 5-tuple, the same from either end. int64."""
+    seed = tables.state[0].seed
+    ends = hash_end(seed, a_high, a_low, a_port) + hash_end(seed, b_high, b_low, b_port)
+    return low_bits(mix(ends ^ np.uint64(protocol)))
+
+
+@helper
+def find_flow(tables, tag, version, a_high, a_low, a_port, b_high, b_low, b_port, protocol):
+    """2 * place + (1 if `a` is the flow's server) of the flow between two ends, or -1."""
+    mask = tables.flow_index.shape[0] - 1
+    position = tag & mask
+    while True:
+        entry = tables.flow_index[position]
+        if entry == np.uint64(0):
+            return -1
+        if np.int64(entry >> SHIFT_TAG) == tag:
+            place = np.int64(entry & LOW_HALF) - 1
+            flow = tables.flows[place]
+            if flow.protocol == protocol and flow.version == version:
+                if (
+                    flow.client_low == a_low
+                    and flow.server_low == b_low
+                    and flow.client_port == a_port
+                    and flow.server_port == b_port
+                    and flow.client_high == a_high
+                    and flow.server_high == b_high
+                ):
+                    return 2 * place
+                if (
+                    flow.client_low == b_low
+                    and flow.server_low == a_low
+                    and flow.client_port == b_port
+                    and flow.server_port == a_port
+                    and flow.client_high == b_high
+                    and flow.server_high == a_high
+                ):
+                    return 2 * place + 1
+        position = (position + 1) & mask
+
+
+@helper
+def open_flow(tables, tag, version, client_high, client_low, client_port, server_high, server_low, server_port, protocol):
+    """Make a flow, evicting the one idle for longest if the table is full. Its place."""
+    state = tables.state[0]
+    if state.flow_count == tables.flows.shape[0]:
+        state.flows_evicted += 1
+        end_flow(tables, order_oldest(tables), END_EVICTED)
+    state.free_flow -= 1
+    place = np.int64(tables.free_flows[state.free_flow])
+    state.flow_count += 1
+    state.serial += 1
+    flow = tables.flows[place]
+    flow.client_high = client_high
+    flow.client_low = client_low
+    flow.client_port = client_port
+    flow.server_high = server_high
+    flow.server_low = server_low
+    flow.server_port = server_port
+    flow.protocol = protocol
+    flow.version = version
+    flow.tag = tag
+    reset_flow(flow, state)
+    subscriber = find_subscriber(tables, version, client_high, client_low)
+    flow.subscriber_is_client = 1
+    if subscriber < 0:
+        subscriber = find_subscriber(tables, version, server_high, server_low)
+        if subscriber >= 0:
+            flow.subscriber_is_client = 0
+    flow.subscriber = subscriber
+    index_add(tables, tag, place)
+    if protocol == PROTOCOL_TCP:
+        order_append(tables, place, ORDER_TRANSITORY)
+        if client_port == 0 and server_port == 0:
+            decide(tables, place)
+    else:
+        order_append(tables, place, ORDER_UDP if protocol == PROTOCOL_UDP else ORDER_OTHER)
+        decide(tables, place)
+    return place
+
+
+@helper
+def reset_flow(flow, state):
+    """A new flow has seen nothing yet."""
+    flow.phase = PHASE_INSPECTED
+    flow.settled = 0
+    flow.last_ns = state.clock_ns
+    flow.first_ns = state.clock_ns
+    flow.serial = state.serial
+    flow.client_octets = 0
+    flow.server_octets = 0
+    flow.client_packets = 0
+    flow.server_packets = 0
+    flow.usage_row = -1
+    flow.usage_epoch = -1
+    flow.took_part = 0
+    flow.tcp_state = 0
+    flow.client_acknowledged = 0
+    flow.server_acknowledged = 0
+    flow.client_gap = 0
+    flow.client_gap_end = 0
+    flow.server_gap = 0
+    flow.server_gap_end = 0
+    flow.ended = 0
+    flow.application = 0
+    flow.evidence = 0
+    flow.source = 0
+    flow.held_interval = state.interval
+    flow.held = -1
+    flow.held_client_octets = 0
+    flow.held_server_octets = 0
+    flow.held_client_packets = 0
+    flow.held_server_packets = 0
+    flow.stream = -1
+    flow.inspected = 0
+    flow.name_from_server = 0
+    flow.contradicted = 0
+    flow.rule = RULE_NO_HOST_NAME
+    flow.name = -1
+    flow.other_name = -1
+    flow.icmp_errors = 0
+    flow.retransmitted_octets = 0
+    flow.after_close_octets = 0
+
+
+@helper
+def index_add(tables, tag, place):
+    """Enter a flow into the index: the first empty position from its home."""
+    mask = tables.flow_index.shape[0] - 1
+    position = tag & mask
+    while tables.flow_index[position] != np.uint64(0):
+        position = (position + 1) & mask
+    tables.flow_index[position] = np.uint64(tag) << SHIFT_TAG | np.uint64(place + 1)
+
+
+@helper
+def index_remove(tables, tag, place):
+    """Take a flow out of the index; later entries of its run move up, so that no gap hides them."""
+    mask = tables.flow_index.shape[0] - 1
+    entry = np.uint64(tag) << SHIFT_TAG | np.uint64(place + 1)
+    hole = tag & mask
+    while tables.flow_index[hole] != entry:
+        hole = (hole + 1) & mask
+    position = hole
+    while True:
+        position = (position + 1) & mask
+        entry = tables.flow_index[position]
+        if entry == np.uint64(0):
+            break
+        home = np.int64(entry >> SHIFT_TAG) & mask
+        if ((position - home) & mask) >= ((position - hole) & mask):
+            tables.flow_index[hole] = entry
+            hole = position
+    tables.flow_index[hole] = np.uint64(0)
+
+
+@helper
+def end_flow(tables, place, reason):
+    """The flow ends: decide with what there is, post what it holds, log it, free its slot."""
+    flow = tables.flows[place]
+    state = tables.state[0]
+    close_inspection(tables, place)
+    settle(tables, place)
+    flow.ended = reason
+    if flow.subscriber >= 0:
+        tables.evidence_flows[flow.evidence] += 1
+        state.flows += 1
+    if tables.log.shape[0] > 0:
+        tables.log[state.log_count] = flow
+        state.log_count += 1
+    index_remove(tables, np.int64(flow.tag), place)
+    order_remove(tables, place)
+    flow.serial = 0
+    tables.free_flows[state.free_flow] = place
+    state.free_flow += 1
+    state.flow_count -= 1

@@ -1,0 +1,200 @@
+"""IP fragments: every fragment on the flow of its first, in whatever order they come (accounting 1.6).
+
+A bounded table by source, destination, protocol and identification. Fragments that come before the first are held; where the
+first never comes, or the table is full, their octets go to the flow without ports between the two addresses.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from classifier.kernels.deliver import deliver, take_part
+from classifier.kernels.flows import find_flow, flow_tag, open_flow
+from classifier.kernels.hashing import hash_address, low_bits, mix
+from classifier.kernels.jit import helper
+from classifier.kernels.usage import held_free, held_take
+
+# RFC 8200, 4.5: a datagram whose fragments take longer is given up; its identification may come again.
+FRAGMENT_TIMEOUT_NS = 60 * 10**9
+
+
+@helper
+def fragment_home(tables, packet):
+    """Where this datagram's chain starts in the index."""
+    seed = tables.state[0].seed
+    ends = hash_address(seed, packet.source_high, packet.source_low)
+    ends = mix(ends ^ hash_address(seed, packet.destination_high, packet.destination_low))
+    key = mix(ends ^ np.uint64(packet.fragment_id << 8 | packet.protocol))
+    return low_bits(key) & (tables.fragment_index.shape[0] - 1)
+
+
+@helper
+def find_fragment(tables, packet, home):
+    """Place of this datagram's entry, or -1. One that is too old is given up first."""
+    number = np.int64(tables.fragment_index[home])
+    while number >= 0:
+        entry = tables.fragments[number]
+        if (
+            entry.identification == packet.fragment_id
+            and entry.source_low == packet.source_low
+            and entry.destination_low == packet.destination_low
+            and entry.source_high == packet.source_high
+            and entry.destination_high == packet.destination_high
+            and entry.protocol == packet.protocol
+            and entry.version == packet.version
+        ):
+            if tables.state[0].clock_ns - entry.time_ns <= FRAGMENT_TIMEOUT_NS:
+                return number
+            drop_fragment(tables, number)
+            return -1
+        number = np.int64(entry.next)
+    return -1
+
+
+@helper
+def open_fragment(tables, packet, home):
+    """Make an entry; the one made longest ago gives way when the table is full."""
+    state = tables.state[0]
+    number = state.fragment_cursor
+    state.fragment_cursor = (number + 1) % tables.fragments.shape[0]
+    if tables.fragments[number].used:
+        drop_fragment(tables, number)
+    entry = tables.fragments[number]
+    entry.source_high = packet.source_high
+    entry.source_low = packet.source_low
+    entry.destination_high = packet.destination_high
+    entry.destination_low = packet.destination_low
+    entry.identification = packet.fragment_id
+    entry.version = packet.version
+    entry.protocol = packet.protocol
+    entry.time_ns = state.clock_ns
+    entry.serial = 0
+    entry.flow = -1
+    entry.from_server = 0
+    entry.held = -1
+    entry.used = 1
+    entry.next = tables.fragment_index[home]
+    tables.fragment_index[home] = number
+    return number
+
+
+@helper
+def drop_fragment(tables, number):
+    """Take an entry out of the table; octets that waited for a first fragment go to the flow without ports."""
+    entry = tables.fragments[number]
+    seed = tables.state[0].seed
+    ends = hash_address(seed, entry.source_high, entry.source_low)
+    ends = mix(ends ^ hash_address(seed, entry.destination_high, entry.destination_low))
+    key = mix(ends ^ np.uint64(entry.identification << 8 | np.int64(entry.protocol)))
+    home = low_bits(key) & (tables.fragment_index.shape[0] - 1)
+    before = np.int64(-1)
+    position = np.int64(tables.fragment_index[home])
+    while position != number:
+        before = position
+        position = np.int64(tables.fragments[position].next)
+    if before < 0:
+        tables.fragment_index[home] = entry.next
+    else:
+        tables.fragments[before].next = entry.next
+    entry.used = 0
+    if entry.held >= 0:
+        tables.state[0].fragments_over += 1
+        match = portless_flow(
+            tables,
+            np.int64(entry.version),
+            np.int64(entry.protocol),
+            entry.source_high,
+            entry.source_low,
+            entry.destination_high,
+            entry.destination_low,
+        )
+        pour(tables, number, match >> 1, match & 1)
+
+
+@helper
+def portless_flow(tables, version, protocol, source_high, source_low, destination_high, destination_low):
+    """2 * place + (1 if the source is its server) of the flow without ports between two addresses, made if need be."""
+    tag = flow_tag(tables, source_high, source_low, 0, destination_high, destination_low, 0, protocol)
+    match = find_flow(
+        tables, tag, version, source_high, source_low, 0, destination_high, destination_low, 0, protocol
+    )
+    if match >= 0:
+        return match
+    return 2 * open_flow(
+        tables, tag, version, source_high, source_low, 0, destination_high, destination_low, 0, protocol
+    )
+
+
+@helper
+def pour(tables, number, place, from_server):
+    """Give the volumes that an entry held to a flow, each in its interval."""
+    entry = tables.fragments[number]
+    state = tables.state[0]
+    held = np.int64(entry.held)
+    while held >= 0:
+        volume = tables.held[held]
+        state.waiting_frames -= volume.client_packets
+        state.waiting_octets -= volume.client_octets
+        take_part(tables, place, from_server)
+        deliver(
+            tables,
+            place,
+            from_server,
+            np.int64(volume.client_octets),
+            np.int64(volume.client_packets),
+            np.int64(volume.interval),
+            0,
+        )
+        held = held_free(tables, held)
+    entry.held = -1
+
+
+@helper
+def first_fragment(tables, packet, place, from_server):
+    """The first fragment came on flow `place`: later ones follow it, earlier ones are poured into it."""
+    home = fragment_home(tables, packet)
+    number = find_fragment(tables, packet, home)
+    if number < 0:
+        number = open_fragment(tables, packet, home)
+    entry = tables.fragments[number]
+    entry.flow = place
+    entry.serial = tables.flows[place].serial
+    entry.from_server = from_server
+    if entry.held >= 0:
+        pour(tables, number, place, from_server)
+
+
+@helper
+def later_fragment(tables, packet):
+    """2 * place + direction of the flow that a later fragment belongs to, or -1 when its octets are held.
+
+    A place may be missing for holding: then the flow without ports takes it.
+    """
+    home = fragment_home(tables, packet)
+    number = find_fragment(tables, packet, home)
+    if number < 0:
+        number = open_fragment(tables, packet, home)
+    entry = tables.fragments[number]
+    if entry.serial > 0 and tables.flows[entry.flow].serial == entry.serial:
+        return 2 * np.int64(entry.flow) + np.int64(entry.from_server)
+    if entry.serial == 0:
+        state = tables.state[0]
+        held = np.int64(entry.held)
+        if held < 0 or tables.held[held].interval != state.interval:
+            held = held_take(tables, state.interval, held)
+        if held >= 0:
+            entry.held = held
+            tables.held[held].client_octets += packet.octets
+            tables.held[held].client_packets += 1
+            state.waiting_frames += 1
+            state.waiting_octets += packet.octets
+            return -1
+    return portless_flow(
+        tables,
+        packet.version,
+        packet.protocol,
+        packet.source_high,
+        packet.source_low,
+        packet.destination_high,
+        packet.destination_low,
+    )

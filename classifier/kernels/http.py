@@ -1,0 +1,160 @@
+"""HTTP/1 request: the host it is for (RFC 9112, 3.2), from octets that are in order. Skeleton as in `tls`.
+
+The authority of an absolute URI wins over Host (RFC 9112, 3.2.2). Two Host lines that differ contradict each other. What
+CONNECT asks for is a tunnel: its name is shown and frees nothing.
+"""
+
+from __future__ import annotations
+
+from classifier.kernels.jit import helper
+from classifier.kernels.names import keep_raw
+from classifier.kernels.octets import u8
+from classifier.kernels.tls import NEED_MORE, NO_NAME, NOT_THIS
+
+METHOD_OCTETS = 20  # longest method looked for; the registered ones end at 17 (IANA "HTTP Method Registry")
+# What `http_name` adds to the length of the name.
+TWO_HOSTS = 1 << 16
+IS_CONNECT = 1 << 17
+LENGTH_MASK = TWO_HOSTS - 1
+
+_CR, _LF, _SPACE, _TAB, _COLON, _SLASH, _AT = 13, 10, 32, 9, 58, 47, 64
+
+
+@helper
+def method_octets(data, start, octets):
+    """Length of a method before its space; 0 if it may still come, -1 if this is none."""
+    limit = min(octets, METHOD_OCTETS + 1)
+    for i in range(limit):
+        c = u8(data, start + i)
+        if c == _SPACE and i >= 3:
+            return i
+        if not (65 <= c <= 90 or c == 45 or c == 95):
+            return -1
+    return -1 if octets > METHOD_OCTETS else 0
+
+
+@helper
+def http_begins(data, start, octets):
+    """1 if the octets may begin a request line."""
+    return 1 if octets > 0 and method_octets(data, start, octets) >= 0 else 0
+
+
+@helper
+def line_end(data, start, end):
+    """Position of the next line feed, or `end`."""
+    while start < end and u8(data, start) != _LF:
+        start += 1
+    return start
+
+
+@helper
+def is_http_version(data, start, end):
+    """1 if `data[start:end]` ends in " HTTP/1.x"."""
+    if end > start and u8(data, end - 1) == _CR:
+        end -= 1
+    if end - start < 9:
+        return 0
+    at = end - 9
+    if u8(data, at) != _SPACE or u8(data, at + 5) != _SLASH or u8(data, at + 6) != 49:
+        return 0
+    return 1 if u8(data, at + 1) == 72 and u8(data, at + 2) == 84 and u8(data, at + 4) == 80 else 0
+
+
+@helper
+def http_name(data, start, end, scratch, final):
+    """The host of the request in `data[start:end]`: length (with TWO_HOSTS, IS_CONNECT), or a status."""
+    method = method_octets(data, start, end - start)
+    if method < 0:
+        return NOT_THIS
+    line = line_end(data, start, end)
+    if line == end:
+        return NO_NAME if final else NEED_MORE
+    if method == 0 or not is_http_version(data, start, line):
+        return NOT_THIS
+    target = start + method + 1
+    if method == 7 and u8(data, start) == 67:  # CONNECT
+        target_end = target
+        while target_end < line and u8(data, target_end) != _SPACE:
+            target_end += 1
+        return keep_raw(scratch, data, target, target_end - target) | IS_CONNECT
+    host, host_octets, flags, complete = find_host(data, line + 1, end)
+    if not complete and not final:
+        return NEED_MORE
+    authority, authority_octets = find_authority(data, target, line)
+    if authority_octets > 0:
+        return keep_raw(scratch, data, authority, authority_octets) | flags
+    if host < 0:
+        return NO_NAME
+    return keep_raw(scratch, data, host, host_octets) | flags
+
+
+@helper
+def find_authority(data, start, end):
+    """Start and length of the authority of an absolute http URI, without user information; length 0 if it is none."""
+    if end - start < 8 or u8(data, start + 4) != _COLON or u8(data, start + 5) != _SLASH:
+        return start, 0
+    if u8(data, start) | 32 != 104 or u8(data, start + 1) | 32 != 116 or u8(data, start + 3) | 32 != 112:
+        return start, 0
+    first = start + 7
+    position = first
+    while position < end:
+        c = u8(data, position)
+        if c in (_SLASH, _SPACE, 63, 35, _CR):
+            break
+        if c == _AT:
+            first = position + 1
+        position += 1
+    return first, position - first
+
+
+@helper
+def find_host(data, position, end):
+    """Start (-1: none) and length of the Host value, TWO_HOSTS where a second differs, 1 once the header is complete."""
+    host = -1
+    octets = 0
+    flags = 0
+    while True:
+        line = line_end(data, position, end)
+        if line == end:
+            return host, octets, flags, 0
+        last = line
+        if last > position and u8(data, last - 1) == _CR:
+            last -= 1
+        if last == position:
+            return host, octets, flags, 1
+        if is_host_line(data, position, last):
+            first = position + 5
+            while first < last and u8(data, first) in (_SPACE, _TAB):
+                first += 1
+            while last > first and u8(data, last - 1) in (_SPACE, _TAB):
+                last -= 1
+            if host < 0:
+                host = first
+                octets = last - first
+            elif not same_octets(data, host, octets, first, last - first):
+                flags = TWO_HOSTS
+        position = line + 1
+
+
+@helper
+def is_host_line(data, start, end):
+    """1 if the line is a Host field, in any case."""
+    if end - start < 5 or u8(data, start + 4) != _COLON:
+        return 0
+    return (
+        u8(data, start) | 32 == 104
+        and u8(data, start + 1) | 32 == 111
+        and u8(data, start + 2) | 32 == 115
+        and u8(data, start + 3) | 32 == 116
+    )
+
+
+@helper
+def same_octets(data, a, a_octets, b, b_octets):
+    """1 if both places hold the same octets."""
+    if a_octets != b_octets:
+        return 0
+    for i in range(a_octets):
+        if u8(data, a + i) != u8(data, b + i):
+            return 0
+    return 1

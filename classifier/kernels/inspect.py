@@ -1,0 +1,193 @@
+"""Inspection of a flow that is not decided yet: octets into reassembly, names out of it.
+
+A new way to learn a name (QUIC, DNS) gets its place here, beside `inspect_segment`. A name is only *named* at first: it
+counts once the server has answered after it (accounting 2.4), and until then its octets are kept to be compared with
+whatever else the sender writes at the same sequence numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from classifier.kernels.hashing import hash_octets
+from classifier.kernels.http import IS_CONNECT, LENGTH_MASK, TWO_HOSTS, http_begins, http_name
+from classifier.kernels.jit import helper
+from classifier.kernels.names import RAW_AT, intern_name
+from classifier.kernels.state import (
+    PHASE_INSPECTED,
+    PHASE_NAMED,
+    TCP_ACK_CLIENT,
+    TCP_ACK_SERVER,
+    TCP_SEEN_CLIENT,
+    TCP_SEEN_SERVER,
+)
+from classifier.kernels.streams import (
+    FLOATING_OFFSET,
+    sequence_difference,
+    stream_close,
+    stream_insert,
+    stream_open,
+)
+from classifier.kernels.tls import NO_NAME, NOT_THIS, tls_begins, tls_name
+from classifier.kernels.verdict import RULE_NO_MATCH, decide, name_rule
+from classifier.records import SOURCE_HTTP_HOST, SOURCE_TLS_SNI
+
+
+@helper
+def inspect_segment(tables, frame, packet, place, from_server, sequence, expected):
+    """Look at a TCP segment with payload.
+
+    `sequence` of its first payload octet; `expected` the sequence number that was next before it, -1 where unknown.
+    """
+    flow = tables.flows[place]
+    state = tables.state[0]
+    flow.inspected += 1
+    if flow.stream >= 0 and tables.streams[flow.stream].from_server == from_server:
+        restarts = flow.phase == PHASE_INSPECTED and hello_restarts(tables, frame, packet, place)
+        if restarts:
+            stream_close(tables, place)
+    if flow.stream < 0 and flow.phase == PHASE_INSPECTED:
+        open_for_segment(tables, frame, packet, place, from_server, sequence, expected)
+    if flow.stream >= 0 and tables.streams[flow.stream].from_server == from_server:
+        number = np.int64(flow.stream)
+        if stream_insert(tables, number, frame, packet.payload_start, packet.payload_captured, sequence):
+            flow.contradicted = 1
+        if flow.phase == PHASE_INSPECTED:
+            read_stream(tables, place, packet.payload_captured < packet.payload_octets)
+    if flow.inspected >= state.inspection_packets and flow.phase == PHASE_INSPECTED:
+        finish_inspection(tables, place)
+
+
+@helper
+def hello_restarts(tables, frame, packet, place):
+    """1 if a ClientHello begins where the stream holds something that is none.
+
+    Some hosts pad an ACK with octets that a capture takes for payload; the hello then comes at the same number.
+    """
+    if packet.payload_captured < 6 or not tls_begins(frame, packet.payload_start, packet.payload_captured):
+        return 0
+    stream = tables.streams[tables.flows[place].stream]
+    data = tables.stream_data[tables.flows[place].stream]
+    start = np.int64(stream.start)
+    present = stream.front - start
+    return not tls_begins(data, start, present) and not http_begins(data, start, present)
+
+
+@helper
+def open_for_segment(tables, frame, packet, place, from_server, sequence, expected):
+    """Open reassembly where a hello or request begins, or where the octets before this segment are still to come."""
+    start = packet.payload_start
+    octets = packet.payload_captured
+    gap = sequence_difference(sequence, expected) if expected >= 0 else 0
+    if 0 < gap < tables.stream_data.shape[1]:
+        stream_open(tables, place, expected, 0, from_server)
+    elif tls_begins(frame, start, octets) or http_begins(frame, start, octets):
+        stream_open(tables, place, sequence, 0, from_server)
+    elif expected < 0:
+        stream_open(tables, place, sequence - FLOATING_OFFSET, FLOATING_OFFSET, from_server)
+
+
+@helper
+def read_stream(tables, place, final):
+    """Try the parsers on what is in order. `final`: nothing more will come."""
+    flow = tables.flows[place]
+    number = np.int64(flow.stream)
+    stream = tables.streams[number]
+    data = tables.stream_data[number]
+    start = np.int64(stream.start)
+    front = np.int64(stream.front)
+    final = final or front >= data.shape[0]
+    if front <= start:
+        return
+    found = tls_name(data, start, front, tables.scratch, final)
+    source = SOURCE_TLS_SNI
+    if found == NOT_THIS:
+        found = http_name(data, start, front, tables.scratch, final)
+        source = SOURCE_HTTP_HOST
+    if found > NO_NAME:
+        take_name(tables, place, found, source, stream)
+    elif found == NO_NAME:
+        finish_without_name(tables, place)
+    elif found == NOT_THIS and (start != FLOATING_OFFSET or final):
+        stream_close(tables, place)
+
+
+@helper
+def take_name(tables, place, found, source, stream):
+    """A name was found: keep it, match it, and wait for the answer. CONNECT's is kept, and the flow looked at further."""
+    flow = tables.flows[place]
+    octets = found & LENGTH_MASK
+    kept = -1
+    if tables.log.shape[0] > 0:
+        kept = intern_name(tables, octets)
+    hashed = hash_octets(tables.state[0].seed, tables.scratch, RAW_AT, octets)
+    if flow.name >= 0:
+        flow.other_name = flow.name
+    flow.name = kept
+    flow.name_hash = hashed
+    flow.source = source
+    if found & (TWO_HOSTS | IS_CONNECT) or stream.conflict:
+        flow.contradicted = 1
+    flow.rule = name_rule(tables, octets)
+    if found & IS_CONNECT:
+        stream_close(tables, place)
+        return
+    flow.name_from_server = stream.from_server
+    flow.name_sequence = (np.int64(stream.base) + stream.start) & 0xFFFFFFFF
+    flow.phase = PHASE_NAMED
+
+
+@helper
+def finish_without_name(tables, place):
+    """A whole hello or request that has no name: nothing more is to be expected, so decide."""
+    stream_close(tables, place)
+    decide(tables, place)
+
+
+@helper
+def finish_inspection(tables, place):
+    """The inspection limit, or the flow's end: take what there is (accounting 2.3)."""
+    flow = tables.flows[place]
+    if flow.phase == PHASE_INSPECTED and flow.stream >= 0:
+        read_stream(tables, place, 1)
+    if flow.phase == PHASE_NAMED:
+        return
+    stream_close(tables, place)
+    if flow.phase == PHASE_INSPECTED:
+        decide(tables, place)
+
+
+@helper
+def answer(tables, place):
+    """If the other end has acknowledged octets of the hello, the name counts."""
+    flow = tables.flows[place]
+    if flow.name_from_server:
+        acknowledged = np.int64(flow.client_acknowledged)
+        seen = flow.tcp_state & TCP_ACK_CLIENT
+    else:
+        acknowledged = np.int64(flow.server_acknowledged)
+        seen = flow.tcp_state & TCP_ACK_SERVER
+    if seen and sequence_difference(acknowledged, np.int64(flow.name_sequence)) > 0:
+        stream_close(tables, place)
+        decide(tables, place)
+
+
+@helper
+def close_inspection(tables, place):
+    """The flow ends. A name that nobody answered proves nothing, and no address overrules a name: unknown."""
+    flow = tables.flows[place]
+    finish_inspection(tables, place)
+    if flow.phase == PHASE_NAMED:
+        answer(tables, place)
+    if flow.phase == PHASE_NAMED:
+        flow.rule = RULE_NO_MATCH
+        stream_close(tables, place)
+        decide(tables, place)
+
+
+@helper
+def expected_sequence(flow, from_server):
+    """The next sequence number of one end, or -1 where none of its segments was seen."""
+    if from_server:
+        return np.int64(flow.server_next) if flow.tcp_state & TCP_SEEN_SERVER else -1
+    return np.int64(flow.client_next) if flow.tcp_state & TCP_SEEN_CLIENT else -1

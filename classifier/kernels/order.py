@@ -1,0 +1,70 @@
+"""Flows in the order of their last packet: one list per time-out, longest idle first.
+
+Timeouts and the choice of a victim need no scan: whoever is due stands first. Packet time never goes back, so a list is
+sorted by construction and moving a flow to its end keeps it so.
+"""
+
+from __future__ import annotations
+
+from classifier.kernels.jit import helper
+
+
+@helper
+def order_remove(tables, place):
+    """Take a flow out of its list."""
+    order = tables.flows[place].order
+    before = tables.order_before[place]
+    after = tables.order_after[place]
+    if before >= 0:
+        tables.order_after[before] = after
+    else:
+        tables.order_first[order] = after
+    if after >= 0:
+        tables.order_before[after] = before
+    else:
+        tables.order_last[order] = before
+
+
+@helper
+def order_append(tables, place, order):
+    """Put a flow at the end of a list: it has just been active."""
+    last = tables.order_last[order]
+    tables.flows[place].order = order
+    tables.order_before[place] = last
+    tables.order_after[place] = -1
+    if last >= 0:
+        tables.order_after[last] = place
+    else:
+        tables.order_first[order] = place
+    tables.order_last[order] = place
+    state = tables.state[0]
+    deadline = state.clock_ns + tables.timeout_ns[order]
+    if deadline < state.next_deadline_ns:
+        state.next_deadline_ns = deadline
+
+
+@helper
+def order_touch(tables, place, order):
+    """A packet came: to the end of `order`, unless it stands there already."""
+    if tables.flows[place].order == order and tables.order_last[order] == place:
+        return
+    order_remove(tables, place)
+    order_append(tables, place, order)
+
+
+@helper
+def order_oldest(tables):
+    """The flow whose last packet is the longest ago, over all lists; of equals the first that began."""
+    oldest = -1
+    for order in range(tables.order_first.shape[0]):
+        place = tables.order_first[order]
+        if place < 0:
+            continue
+        if oldest < 0:
+            oldest = place
+            continue
+        last_ns = tables.flows[place].last_ns
+        oldest_ns = tables.flows[oldest].last_ns
+        if last_ns < oldest_ns or (last_ns == oldest_ns and tables.flows[place].serial < tables.flows[oldest].serial):
+            oldest = place
+    return oldest

@@ -1,0 +1,98 @@
+"""From a frame to a packet: the one record that all decoding writes into, and the walk that fills it.
+
+Rules of this file and of its four helpers (link, internet, tunnel, transport), which share one skeleton: each takes
+(frame octets, packet record), starts at `position`, checks a length once before it reads, moves `position` on and returns
+a status. They never copy. *Truncated* (the capture stopped short) is not *malformed* (the packet itself is wrong).
+The octets that count are those of the IP packet: accounting 1.1 to 1.3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from classifier.kernels.internet import read_internet
+from classifier.kernels.jit import helper
+from classifier.kernels.link import read_link, read_tags
+from classifier.kernels.transport import read_transport
+from classifier.kernels.tunnel import read_tunnel
+
+# Signed 64-bit for all that is counted with, unsigned only for the halves of addresses (bit operations).
+PACKET = np.dtype(
+    [
+        # Where the walk stands. Ends are positions in the buffer: what was captured, and what the wire held.
+        ("position", "i8"),
+        ("captured_end", "i8"),
+        ("wire_end", "i8"),
+        ("next_type", "i8"),  # EtherType of what stands at `position`, once the link layer is read
+        ("unbounded", "i8"),  # the outer packet is a first fragment: what it carries may be longer than it
+        ("depth", "i8"),  # tunnels opened so far
+        # The IP header.
+        ("octets", "i8"),  # what counts (accounting 1.1, 1.2)
+        ("version", "i8"),
+        ("protocol", "i8"),
+        ("source_high", "u8"),
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("fragment", "i8"),  # 0 whole, 1 first, 2 later
+        ("fragment_id", "i8"),
+        # The transport header; ports are 0 where there are none.
+        ("source_port", "i8"),
+        ("destination_port", "i8"),
+        ("tcp_flags", "i8"),
+        ("tcp_sequence", "i8"),
+        ("tcp_acknowledgement", "i8"),
+        ("payload_start", "i8"),
+        ("payload_octets", "i8"),  # on the wire
+        ("payload_captured", "i8"),
+        # The packet that an ICMP error quotes.
+        ("quoted", "i8"),
+        ("quoted_protocol", "i8"),
+        ("quoted_source_high", "u8"),
+        ("quoted_source_low", "u8"),
+        ("quoted_destination_high", "u8"),
+        ("quoted_destination_low", "u8"),
+        ("quoted_source_port", "i8"),
+        ("quoted_destination_port", "i8"),
+    ]
+)
+
+# Tunnels inside tunnels: an operator's gateway sees two or three; more is an attempt to keep us busy.
+DEPTH_LIMIT = 4
+
+
+@helper
+def decode(frame, packet, offset, captured_octets, wire_octets, link_type, subscriber_ranges):
+    """Decode the frame at `offset` into `packet`; 0, or 1 + the UNMETERED code of why there is no IP packet.
+
+    `frame` uint8 buffer; lengths in octets; `subscriber_ranges` Ranges: a tunnel is opened only where neither outer
+    address is a subscriber's (accounting 1.3). A tunnel that holds no good IP packet counts as the outer packet.
+    """
+    limit = DEPTH_LIMIT
+    while True:
+        status = walk(frame, packet, offset, captured_octets, wire_octets, link_type, subscriber_ranges, limit)
+        if status == 0 or packet.depth == 0:
+            return status
+        limit = packet.depth - 1
+
+
+@helper
+def walk(frame, packet, offset, captured_octets, wire_octets, link_type, subscriber_ranges, limit):
+    """One walk from the link layer inwards that opens at most `limit` tunnels."""
+    packet.position = offset
+    packet.captured_end = offset + captured_octets
+    packet.wire_end = offset + max(wire_octets, captured_octets)
+    packet.unbounded = 0
+    packet.depth = 0
+    packet.octets = 0
+    status = read_link(frame, packet, link_type)
+    while status == 0:
+        status = read_internet(frame, packet)
+        if status != 0:
+            return status
+        read_transport(frame, packet)
+        if packet.depth >= limit or not read_tunnel(frame, packet, subscriber_ranges):
+            return 0
+        packet.depth += 1
+        status = read_tags(frame, packet)
+    return status

@@ -1,0 +1,108 @@
+"""Late identity: a flow's octets are held until it is decided and its subscriber has taken part, then posted.
+
+They belong to the interval in which they were seen, and to the application decided later (accounting 2.3): never charged
+first and refunded after. Whatever the interval's length, the sums per interval are therefore the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from classifier.kernels.accounts import SUBSCRIBERS_BEYOND
+from classifier.kernels.jit import helper
+from classifier.kernels.state import PHASE_DECIDED
+from classifier.kernels.usage import held_free, held_take, post
+from classifier.kernels.verdict import decide
+from classifier.records import STANDING_OVERFLOW, STANDING_TAKEN_PART, STANDING_UNASKED
+
+
+@helper
+def hold(tables, place, from_server, octets, packets, interval):
+    """Add a volume to what an undecided flow holds. Where no room for another interval is left, it is decided now."""
+    flow = tables.flows[place]
+    if flow.held_interval != interval:
+        if not push_held(tables, flow, interval):
+            if flow.phase != PHASE_DECIDED:
+                decide(tables, place)
+            settle(tables, place)
+            flow.settled = 0
+            flow.held_interval = interval
+    if from_server:
+        flow.held_server_octets += octets
+        flow.held_server_packets += packets
+    else:
+        flow.held_client_octets += octets
+        flow.held_client_packets += packets
+
+
+@helper
+def push_held(tables, flow, interval):
+    """Chain what the flow holds of its interval and begin another. 0 where no place is free."""
+    if flow.held_client_packets + flow.held_server_packets > 0:
+        number = held_take(tables, np.int64(flow.held_interval), np.int64(flow.held))
+        if number < 0:
+            return 0
+        volume = tables.held[number]
+        volume.client_octets = flow.held_client_octets
+        volume.server_octets = flow.held_server_octets
+        volume.client_packets = flow.held_client_packets
+        volume.server_packets = flow.held_server_packets
+        flow.held = number
+        clear_held(flow)
+    flow.held_interval = interval
+    return 1
+
+
+@helper
+def clear_held(flow):
+    """Nothing of the present interval is held any more."""
+    flow.held_client_octets = 0
+    flow.held_server_octets = 0
+    flow.held_client_packets = 0
+    flow.held_server_packets = 0
+
+
+@helper
+def settle(tables, place):
+    """Post all that the flow holds, each volume to its interval. The flow has been decided."""
+    flow = tables.flows[place]
+    if flow.subscriber < 0 or flow.settled:
+        flow.settled = 1
+        return
+    how = standing(flow)
+    number = np.int64(flow.held)
+    while number >= 0:
+        volume = tables.held[number]
+        post(
+            tables,
+            flow,
+            how,
+            np.int64(volume.interval),
+            np.int64(volume.client_octets),
+            np.int64(volume.server_octets),
+            np.int64(volume.client_packets),
+            np.int64(volume.server_packets),
+        )
+        number = held_free(tables, number)
+    flow.held = -1
+    if flow.held_client_packets + flow.held_server_packets > 0:
+        post(
+            tables,
+            flow,
+            how,
+            np.int64(flow.held_interval),
+            np.int64(flow.held_client_octets),
+            np.int64(flow.held_server_octets),
+            np.int64(flow.held_client_packets),
+            np.int64(flow.held_server_packets),
+        )
+    clear_held(flow)
+    flow.settled = 1
+
+
+@helper
+def standing(flow):
+    """How the flow's octets stand towards offers."""
+    if flow.subscriber == SUBSCRIBERS_BEYOND:
+        return STANDING_OVERFLOW
+    return STANDING_TAKEN_PART if flow.took_part else STANDING_UNASKED

@@ -1,0 +1,262 @@
+"""The tables of the meter: what one flow, one usage row, one held volume is, and how large each may grow.
+
+Rules of this file: every table has a fixed capacity; the meter (floor 3) owns the arrays and makes them once; kernels
+write into them. An index is an int32 place in a table, -1 for none.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from classifier.kernels.ranges import Ranges
+from classifier.kernels.signatures import Lookup
+
+# Why the meter's kernel came back before its list of frames was done: it goes on at the same frame.
+DONE = 0
+INTERVAL = 1  # a packet lies at or past `interval_end_ns`: close the interval, open the next
+USAGE = 2  # the usage table is half full: take its rows
+FLOWS = 3  # the log of ended flows is nearly full: take it
+NAMES = 4  # the table of names is nearly full: take the log, drop what no flow needs
+
+# What a flow waits for, in how many steps it moves to the next list.
+ORDER_CLOSED, ORDER_TRANSITORY, ORDER_ESTABLISHED, ORDER_UDP, ORDER_OTHER = range(5)
+ORDERS = 5
+
+# Flow.tcp_state bits.
+TCP_FIN_CLIENT = 1
+TCP_FIN_SERVER = 2
+TCP_RESET = 4
+TCP_SYN_CLIENT = 8  # client_first is the client's initial sequence number
+TCP_SYN_SERVER = 16
+TCP_SEEN_CLIENT = 32  # client_next is known
+TCP_SEEN_SERVER = 64
+TCP_ACK_CLIENT = 128  # client_acknowledged is known
+TCP_ACK_SERVER = 256
+
+# Flow.phase: a name that was seen has to be answered before it counts (accounting 2.4).
+PHASE_INSPECTED = 0
+PHASE_NAMED = 1
+PHASE_DECIDED = 2
+
+# One flow; `client` opened it. What every packet touches comes first.
+FLOW = np.dtype(
+    [
+        ("client_high", "u8"),
+        ("client_low", "u8"),
+        ("server_high", "u8"),
+        ("server_low", "u8"),
+        ("client_port", "u2"),
+        ("server_port", "u2"),
+        ("protocol", "u1"),
+        ("version", "u1"),
+        ("phase", "u1"),
+        ("settled", "u1"),  # octets go straight to usage: decided, and the subscriber took part
+        ("tag", "u4"),  # low half of the hash: the flow's home in the index
+        ("subscriber", "i4"),  # -1: transit
+        ("last_ns", "i8"),
+        ("client_octets", "i8"),
+        ("server_octets", "i8"),
+        ("client_packets", "i8"),
+        ("server_packets", "i8"),
+        ("usage_row", "i4"),
+        ("usage_epoch", "i4"),
+        ("subscriber_is_client", "u1"),
+        ("order", "u1"),
+        ("ended", "u1"),
+        ("took_part", "u1"),  # the subscriber sent something that asks for more: no refusal, no ICMP error
+        ("client_next", "u4"),  # the next sequence number expected of each end
+        ("server_next", "u4"),
+        ("application", "u2"),
+        ("evidence", "u1"),
+        ("source", "u1"),
+        ("client_first", "u4"),  # initial sequence numbers
+        ("server_first", "u4"),
+        ("client_gap", "u4"),  # first octet that was jumped over; equal to the end where there is no gap
+        ("client_gap_end", "u4"),
+        ("server_gap", "u4"),
+        ("server_gap_end", "u4"),
+        ("tcp_state", "i4"),
+        # Undecided: what is not posted yet. `held` chains earlier intervals' volumes (HELD).
+        ("held_interval", "i8"),
+        ("held", "i4"),
+        ("held_client_octets", "i8"),
+        ("held_server_octets", "i8"),
+        ("held_client_packets", "i8"),
+        ("held_server_packets", "i8"),
+        # Inspection.
+        ("stream", "i4"),  # place in the pool of reassembly, -1 none
+        ("inspected", "u2"),
+        ("name_from_server", "u1"),  # the end that wrote the name is the flow's server
+        ("contradicted", "u1"),
+        ("name_sequence", "u4"),
+        ("client_acknowledged", "u4"),
+        ("server_acknowledged", "u4"),
+        ("rule", "i4"),  # of the catalogue, that the name matched
+        ("name_hash", "u8"),
+        ("name", "i4"),
+        ("other_name", "i4"),
+        ("icmp_errors", "i8"),
+        ("first_ns", "i8"),
+        ("serial", "i8"),
+        ("retransmitted_octets", "i8"),
+        ("after_close_octets", "i8"),
+    ]
+)
+
+# Volume of an undecided flow, or of fragments whose first has not come in one interval.
+HELD = np.dtype(
+    [
+        ("interval", "i8"),
+        ("next", "i4"),
+        ("client_octets", "i8"),
+        ("server_octets", "i8"),
+        ("client_packets", "i8"),
+        ("server_packets", "i8"),
+    ]
+)
+
+# Usage (accounting 3.2); `interval` is the start of the interval in nanoseconds.
+USAGE_ROW = np.dtype(
+    [
+        ("interval", "i8"),
+        ("subscriber", "i4"),
+        ("application", "u2"),
+        ("evidence", "u1"),
+        ("standing", "u1"),
+        ("hash_next", "i4"),
+        ("uplink_octets", "i8"),
+        ("downlink_octets", "i8"),
+        ("uplink_packets", "i8"),
+        ("downlink_packets", "i8"),
+    ]
+)
+
+# A datagram in fragments, by source, destination, protocol and identification.
+FRAGMENT = np.dtype(
+    [
+        ("source_high", "u8"),
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("identification", "i8"),
+        ("time_ns", "i8"),
+        ("serial", "i8"),  # of the first fragment's flow, 0 while it has not come
+        ("flow", "i4"),
+        ("held", "i4"),  # fragments that came before the first
+        ("next", "i4"),
+        ("version", "u1"),
+        ("protocol", "u1"),
+        ("used", "u1"),
+        ("from_server", "u1"),
+    ]
+)
+
+# An address that is a subscriber because it lies in the networks: one IPv4 address or one IPv6 /64.
+SUBSCRIBER = np.dtype([("high", "u8"), ("low", "u8"), ("version", "i4"), ("next", "i4")])
+
+# One flow's octets in reassembly. `data` and `filled` of the pool hold them from `base` on.
+STREAM = np.dtype(
+    [
+        ("serial", "i8"),  # of the flow that holds it, 0 free
+        ("flow", "i4"),
+        ("base", "u4"),  # sequence number of the first octet
+        ("start", "i4"),  # where parsing starts
+        ("front", "i4"),  # octets present without a gap from `start`
+        ("high", "i4"),  # end of the last octet present
+        ("from_server", "u1"),
+        ("conflict", "u1"),
+    ]
+)
+
+# A host name as seen on the wire, once.
+NAME = np.dtype([("hash", "u8"), ("offset", "i4"), ("length", "i4"), ("next", "i4")])
+
+# The meter's scalars.
+STATE = np.dtype(
+    [
+        ("clock_ns", "i8"),  # packet time, never back
+        ("first_packet_ns", "i8"),
+        ("last_packet_ns", "i8"),
+        ("interval", "i8"),  # start of the interval, nanoseconds
+        ("interval_end_ns", "i8"),
+        ("next_deadline_ns", "i8"),
+        ("seed", "u8"),
+        ("serial", "i8"),
+        ("epoch", "i8"),
+        ("flow_count", "i8"),
+        ("free_flow", "i8"),  # top of the stack of free flows
+        ("free_held", "i8"),
+        ("usage_count", "i8"),
+        ("log_count", "i8"),
+        ("fragment_cursor", "i8"),
+        ("stream_cursor", "i8"),
+        ("subscriber_count", "i8"),
+        ("name_count", "i8"),
+        ("name_octets", "i8"),
+        ("inspection_packets", "i8"),
+        # Accounts: every frame is in exactly one of metered (posted or held), waiting or unmetered.
+        ("observed_frames", "i8"),
+        ("observed_octets", "i8"),
+        ("metered_frames", "i8"),
+        ("metered_octets", "i8"),
+        ("waiting_frames", "i8"),  # fragments whose first has not come
+        ("waiting_octets", "i8"),
+        ("flows", "i8"),
+        ("retransmitted_octets", "i8"),
+        ("after_close_octets", "i8"),
+        # What went over a bound.
+        ("flows_evicted", "i8"),
+        ("subscribers_over", "i8"),
+        ("streams_over", "i8"),
+        ("held_over", "i8"),
+        ("fragments_over", "i8"),
+        ("names_over", "i8"),
+    ]
+)
+
+
+class Tables(NamedTuple):
+    """All that the meter's kernels read and write. Every structured array is a recarray.
+
+    `packet`, `state`: one record. `flows` FLOW[capacity]; `flow_index` u8[2^k >= 2 * capacity], tag << 32 | place + 1,
+    0 empty; `free_flows` i4[capacity], a stack. `order_before`, `order_after` i4[capacity]: each flow's neighbours in
+    the list of its order, longest idle first; `order_first`, `order_last` i4[ORDERS]; `timeout_ns` i8[ORDERS].
+    `held` HELD[m]. `usage` USAGE_ROW[u], `usage_index` i4[2^k]. `fragments` FRAGMENT[f], `fragment_index` i4[2^k].
+    `subscribers` SUBSCRIBER[s] (place 0 stands for all beyond the table), `subscriber_index` i4[2^k].
+    `streams` STREAM[p], `stream_data`, `stream_filled` u1[p, octets]. `scratch` u1[n]: one name or hello at a time.
+    `names` NAME[q], `name_index` i4[2^k], `name_pool` u1[...]. `log` FLOW[l], empty where no flows are asked for.
+    `unmetered_frames`, `unmetered_octets` i8[len(UNMETERED)]; `evidence_flows` i8[len(EVIDENCE)].
+    """
+
+    packet: np.ndarray
+    state: np.ndarray
+    flows: np.ndarray
+    flow_index: np.ndarray
+    free_flows: np.ndarray
+    order_before: np.ndarray
+    order_after: np.ndarray
+    order_first: np.ndarray
+    order_last: np.ndarray
+    timeout_ns: np.ndarray
+    held: np.ndarray
+    usage: np.ndarray
+    usage_index: np.ndarray
+    fragments: np.ndarray
+    fragment_index: np.ndarray
+    subscribers: np.ndarray
+    subscriber_index: np.ndarray
+    streams: np.ndarray
+    stream_data: np.ndarray
+    stream_filled: np.ndarray
+    scratch: np.ndarray
+    names: np.ndarray
+    name_index: np.ndarray
+    name_pool: np.ndarray
+    log: np.ndarray
+    unmetered_frames: np.ndarray
+    unmetered_octets: np.ndarray
+    evidence_flows: np.ndarray
+    subscriber_ranges: Ranges
+    lookup: Lookup

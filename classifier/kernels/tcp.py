@@ -1,0 +1,151 @@
+"""TCP state of a flow: its close, its sequence numbers, what was sent twice (RFC 9293, 3.3 to 3.5).
+
+Rule: octets are never counted from sequence numbers (accounting 1.2); these only tell a new connection from an old one, where
+a hello begins, and which octets were seen before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from classifier.iana import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN
+from classifier.kernels.jit import helper
+from classifier.kernels.state import (
+    ORDER_CLOSED,
+    ORDER_ESTABLISHED,
+    ORDER_TRANSITORY,
+    TCP_ACK_CLIENT,
+    TCP_ACK_SERVER,
+    TCP_FIN_CLIENT,
+    TCP_FIN_SERVER,
+    TCP_RESET,
+    TCP_SEEN_CLIENT,
+    TCP_SEEN_SERVER,
+    TCP_SYN_CLIENT,
+    TCP_SYN_SERVER,
+)
+from classifier.kernels.streams import sequence_difference
+from classifier.records import END_FIN, END_OPEN, END_RST
+
+BOTH_FINS = TCP_FIN_CLIENT | TCP_FIN_SERVER
+BOTH_SEEN = TCP_SEEN_CLIENT | TCP_SEEN_SERVER
+
+
+@helper
+def close_reason(flow):
+    """END_FIN or END_RST of a closed flow, END_OPEN of one that is not."""
+    if flow.tcp_state & TCP_RESET:
+        return END_RST
+    if flow.tcp_state & BOTH_FINS == BOTH_FINS:
+        return END_FIN
+    return END_OPEN
+
+
+@helper
+def begins_anew(flow, packet, from_server):
+    """1 if this SYN opens another connection on the same ports: not the flow's own SYN once more.
+
+    A SYN with another number also ends a flow whose close was not seen: what follows it has to be named again.
+    """
+    if packet.tcp_flags & (TCP_SYN | TCP_ACK) != TCP_SYN:
+        return 0
+    sequence = packet.tcp_sequence
+    answered = (sequence + 1) & 0xFFFFFFFF  # what the other end's SYN-ACK acknowledges, should it have come first
+    if from_server:
+        own = flow.tcp_state & TCP_SYN_SERVER and flow.server_first == sequence
+        late = flow.tcp_state & TCP_SYN_CLIENT and flow.client_acknowledged == answered
+    else:
+        own = flow.tcp_state & TCP_SYN_CLIENT and flow.client_first == sequence
+        late = flow.tcp_state & TCP_SYN_SERVER and flow.server_acknowledged == answered
+    return not own and not late
+
+
+@helper
+def order_of(flow, packet):
+    """Which time-out the flow has after this packet (RFC 5382, REQ-5)."""
+    if close_reason(flow) != END_OPEN:
+        return ORDER_CLOSED
+    if flow.tcp_state & BOTH_SEEN != BOTH_SEEN or flow.tcp_state & BOTH_FINS or packet.tcp_flags & TCP_SYN:
+        return ORDER_TRANSITORY
+    return ORDER_ESTABLISHED
+
+
+@helper
+def track_client(flow, packet):
+    """Follow the client's numbers; 1 if all of this payload was seen before."""
+    sequence = packet.tcp_sequence
+    flags = packet.tcp_flags
+    if flags & TCP_ACK:
+        flow.client_acknowledged = packet.tcp_acknowledgement
+        flow.tcp_state |= TCP_ACK_CLIENT
+    if flags & TCP_SYN:
+        flow.client_first = sequence
+        flow.tcp_state |= TCP_SYN_CLIENT
+    if flags & TCP_FIN:
+        flow.tcp_state |= TCP_FIN_CLIENT
+    end = (sequence + packet.payload_octets + (1 if flags & TCP_SYN else 0) + (1 if flags & TCP_FIN else 0)) & 0xFFFFFFFF
+    if not flow.tcp_state & TCP_SEEN_CLIENT:
+        flow.tcp_state |= TCP_SEEN_CLIENT
+        flow.client_next = end
+        return 0
+    expected = np.int64(flow.client_next)
+    if sequence_difference(end, expected) > 0:
+        if sequence_difference(sequence, expected) > 0:
+            if flow.client_gap == flow.client_gap_end:
+                flow.client_gap = expected
+            flow.client_gap_end = sequence
+        flow.client_next = end
+        return 0
+    if packet.payload_octets == 0:
+        return 0
+    gap = np.int64(flow.client_gap)
+    gap_end = np.int64(flow.client_gap_end)
+    if gap != gap_end and sequence_difference(sequence, gap) >= 0 and sequence_difference(gap_end, sequence) > 0:
+        if sequence == gap:
+            flow.client_gap = end if sequence_difference(gap_end, end) > 0 else gap_end
+        return 0
+    return 1
+
+
+@helper
+def track_server(flow, packet):
+    """Follow the server's numbers; 1 if all of this payload was seen before."""
+    sequence = packet.tcp_sequence
+    flags = packet.tcp_flags
+    if flags & TCP_ACK:
+        flow.server_acknowledged = packet.tcp_acknowledgement
+        flow.tcp_state |= TCP_ACK_SERVER
+    if flags & TCP_SYN:
+        flow.server_first = sequence
+        flow.tcp_state |= TCP_SYN_SERVER
+    if flags & TCP_FIN:
+        flow.tcp_state |= TCP_FIN_SERVER
+    end = (sequence + packet.payload_octets + (1 if flags & TCP_SYN else 0) + (1 if flags & TCP_FIN else 0)) & 0xFFFFFFFF
+    if not flow.tcp_state & TCP_SEEN_SERVER:
+        flow.tcp_state |= TCP_SEEN_SERVER
+        flow.server_next = end
+        return 0
+    expected = np.int64(flow.server_next)
+    if sequence_difference(end, expected) > 0:
+        if sequence_difference(sequence, expected) > 0:
+            if flow.server_gap == flow.server_gap_end:
+                flow.server_gap = expected
+            flow.server_gap_end = sequence
+        flow.server_next = end
+        return 0
+    if packet.payload_octets == 0:
+        return 0
+    gap = np.int64(flow.server_gap)
+    gap_end = np.int64(flow.server_gap_end)
+    if gap != gap_end and sequence_difference(sequence, gap) >= 0 and sequence_difference(gap_end, sequence) > 0:
+        if sequence == gap:
+            flow.server_gap = end if sequence_difference(gap_end, end) > 0 else gap_end
+        return 0
+    return 1
+
+
+@helper
+def track_reset(flow, packet):
+    """A reset closes the flow at once."""
+    if packet.tcp_flags & TCP_RST:
+        flow.tcp_state |= TCP_RESET

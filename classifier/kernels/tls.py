@@ -1,0 +1,115 @@
+"""TLS ClientHello: the server name (RFC 8446, 4.1.2; RFC 6066, 3), from octets that are in order.
+
+The skeleton of every name parser here: `…_begins` says from the first octets whether it may be one, `…_name` leaves the name
+in scratch and returns its length, or NO_NAME, NEED_MORE, NOT_THIS.
+"""
+
+from __future__ import annotations
+
+from classifier.kernels.jit import helper
+from classifier.kernels.names import HELLO_AT, HELLO_OCTETS, keep_raw
+from classifier.kernels.octets import u8, u16, u24
+
+NO_NAME = 0
+NEED_MORE = -1
+NOT_THIS = -2
+
+RECORD_HANDSHAKE = 22  # RFC 8446, 5.1
+CLIENT_HELLO = 1  # RFC 8446, 4
+EXTENSION_SERVER_NAME = 0  # RFC 6066, 3
+NAME_TYPE_HOST = 0
+
+
+@helper
+def tls_begins(data, start, octets):
+    """1 if the octets may begin a record with a ClientHello: content type, major version, handshake type."""
+    if octets <= 0 or u8(data, start) != RECORD_HANDSHAKE:
+        return 0
+    if octets >= 2 and u8(data, start + 1) != 3:
+        return 0
+    if octets >= 3 and u8(data, start + 2) > 4:
+        return 0
+    if octets >= 6 and u8(data, start + 5) != CLIENT_HELLO:
+        return 0
+    return 1
+
+
+@helper
+def tls_name(data, start, end, scratch, final):
+    """The name of the ClientHello in `data[start:end]`. `final`: no more will come, take what there is."""
+    if not tls_begins(data, start, end - start):
+        return NOT_THIS
+    if end - start < 9:
+        return NO_NAME if final else NEED_MORE
+    record = u16(data, start + 3)
+    hello = u24(data, start + 6) + 4
+    if record == 0 or hello > HELLO_OCTETS:
+        return NOT_THIS
+    if record >= hello:
+        if end - start - 5 >= hello:
+            return hello_name(data, start + 5, start + 5 + hello, scratch)
+        return hello_name(data, start + 5, end, scratch) if final else NEED_MORE
+    joined = join_records(data, start, end, scratch, hello)
+    if joined < 0:
+        return NOT_THIS
+    if joined < hello and not final:
+        return NEED_MORE
+    return hello_name(scratch, HELLO_AT, HELLO_AT + joined, scratch)
+
+
+@helper
+def join_records(data, start, end, scratch, hello):
+    """Put a hello that lies over several records together in scratch; octets there, -1 where another record type comes."""
+    joined = 0
+    position = start
+    while joined < hello and end - position > 5:
+        if u8(data, position) != RECORD_HANDSHAKE or u8(data, position + 1) != 3:
+            return -1
+        octets = min(u16(data, position + 3), hello - joined, end - position - 5)
+        position += 5
+        for i in range(octets):
+            scratch[HELLO_AT + joined + i] = data[position + i]
+        joined += octets
+        position += octets
+    return joined
+
+
+@helper
+def hello_name(data, start, end, scratch):
+    """Walk one ClientHello in `data[start:end]` (it may be cut) to its server name."""
+    position = start + 38  # handshake header, version, random
+    if end - position < 1:
+        return NO_NAME
+    position += 1 + u8(data, position)  # session id
+    if end - position < 2:
+        return NO_NAME
+    position += 2 + u16(data, position)  # cipher suites
+    if end - position < 1:
+        return NO_NAME
+    position += 1 + u8(data, position)  # compression methods
+    if end - position < 2:
+        return NO_NAME
+    last = min(end, position + 2 + u16(data, position))
+    position += 2
+    while last - position >= 4:
+        kind = u16(data, position)
+        octets = u16(data, position + 2)
+        position += 4
+        if kind == EXTENSION_SERVER_NAME:
+            return server_name(data, position, min(last, position + octets), scratch)
+        position += octets
+    return NO_NAME
+
+
+@helper
+def server_name(data, start, end, scratch):
+    """The first host name of a server_name extension."""
+    position = start + 2
+    while end - position >= 3:
+        octets = u16(data, position + 1)
+        if octets > end - position - 3:
+            return NO_NAME
+        if u8(data, position) == NAME_TYPE_HOST:
+            return keep_raw(scratch, data, position + 3, octets)
+        position += 3 + octets
+    return NO_NAME

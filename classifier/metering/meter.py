@@ -1,0 +1,250 @@
+"""The meter: frames in, usage and ended flows out. It owns the tables; its clock is packet time.
+
+Rule: kernels do the work; Python is here only where a kernel came back for it, and the kernel then goes on at the same
+frame. What leaves the tables goes to a sink, in the order in which it happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from classifier.errors import ConservationError
+from classifier.kernels.meter import finish_flows, meter_frames
+from classifier.kernels.ranges import Ranges
+from classifier.kernels.signatures import Lookup
+from classifier.kernels.state import DONE, FLOWS, INTERVAL, NAMES, USAGE
+from classifier.metering.tables import Limits, make_tables
+from classifier.records import EVIDENCE, UNMETERED
+
+# Volumes beyond a bound, in STATE, and what a person is told of them.
+OVERFLOWS = {
+    "flows_evicted": "flows evicted from a full table",
+    "subscribers_over": "flows of subscribers beyond the table",
+    "streams_over": "reassemblies given up for others",
+    "held_over": "volumes decided early for want of room",
+    "fragments_over": "datagrams whose first fragment never came",
+    "names_over": "names not kept",
+}
+
+
+class Sink(Protocol):
+    """Who takes what leaves the tables. The arrays are the sink's to keep."""
+
+    def usage(self, rows: np.ndarray) -> None:
+        """Rows of USAGE_ROW, each key at most once."""
+
+    def flows(self, rows: np.ndarray, names: list[bytes]) -> None:
+        """Ended flows (FLOW) in the order in which they ended; `name` and `other_name` are places in `names`."""
+
+    def interval(self, start_ns: int, end_ns: int) -> None:
+        """An interval is over; its usage has been given. Volumes still held in it come later, marked with its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterTotals:
+    """The meter's own accounts. Octets are IP octets."""
+
+    first_packet_ns: int | None
+    last_packet_ns: int | None
+    observed_frames: int
+    observed_octets: int
+    metered_frames: int
+    metered_octets: int
+    waiting_frames: int
+    waiting_octets: int
+    unmetered: tuple[tuple[str, int, int], ...]
+    flows: int
+    evidence_flows: tuple[tuple[str, int], ...]
+    retransmitted_octets: int
+    after_close_octets: int
+    overflows: tuple[tuple[str, int], ...]
+
+
+class Meter:
+    """Frames to flows to usage.
+
+    `intervals(clock_ns)` gives the interval [start, end) that holds an instant. `log_flows`: give ended flows to the sink
+    too. `seed` fixes the hashes; nothing that is reported depends on it.
+    """
+
+    def __init__(
+        self,
+        lookup: Lookup,
+        subscriber_ranges: Ranges,
+        intervals: Callable[[int], tuple[int, int]],
+        sink: Sink,
+        *,
+        listed_subscribers: int = 0,
+        limits: Limits | None = None,
+        log_flows: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        self._tables = make_tables(
+            lookup, subscriber_ranges, listed_subscribers, limits or Limits(), log_flows=log_flows, seed=seed
+        )
+        self._state = self._tables.state[0]
+        self._intervals = intervals
+        self._sink = sink
+        self._listed = listed_subscribers
+        self._interval_open = False
+        self._posted_frames = 0
+        self._posted_octets = 0
+
+    def feed(self, buffer: np.ndarray, frames: np.ndarray) -> None:
+        """Meter a batch: `frames` (FRAME recarray) of `buffer` (read-only uint8)."""
+        position = 0
+        while True:
+            status, position = meter_frames(self._tables, buffer, frames, position)
+            if status == DONE:
+                return
+            if status == INTERVAL:
+                self._next_interval(max(int(frames[position].time_ns), int(self._state.clock_ns)))
+            else:
+                self._make_room(status)
+
+    def tick(self, clock_ns: int) -> None:
+        """The time is `clock_ns` though no packet came: close the interval if it is over (a live source)."""
+        if self._interval_open and clock_ns >= self._state.interval_end_ns:
+            self._next_interval(clock_ns)
+
+    def finish(self) -> None:
+        """The input has ended: end all flows and give everything to the sink."""
+        while True:
+            status = finish_flows(self._tables)
+            if status == DONE:
+                break
+            self._make_room(status)
+        self._take_flows()
+        self._close_interval()
+
+    def totals(self) -> MeterTotals:
+        """The accounts so far."""
+        state, tables = self._state, self._tables
+        seen = state.observed_frames > 0
+        return MeterTotals(
+            first_packet_ns=int(state.first_packet_ns) if seen else None,
+            last_packet_ns=int(state.last_packet_ns) if seen else None,
+            observed_frames=int(state.observed_frames),
+            observed_octets=int(state.observed_octets),
+            metered_frames=int(state.metered_frames),
+            metered_octets=int(state.metered_octets),
+            waiting_frames=int(state.waiting_frames),
+            waiting_octets=int(state.waiting_octets),
+            unmetered=tuple(
+                (reason, int(tables.unmetered_frames[i]), int(tables.unmetered_octets[i]))
+                for i, reason in enumerate(UNMETERED)
+            ),
+            flows=int(state.flows),
+            evidence_flows=tuple((name, int(tables.evidence_flows[i])) for i, name in enumerate(EVIDENCE)),
+            retransmitted_octets=int(state.retransmitted_octets),
+            after_close_octets=int(state.after_close_octets),
+            overflows=tuple((text, int(state[field])) for field, text in OVERFLOWS.items() if state[field]),
+        )
+
+    def subscriber_address(self, number: int) -> tuple[int, int, int]:
+        """(version, high, low) of a subscriber that is not listed; `number` > listed."""
+        entry = self._tables.subscribers[number]
+        return int(entry.version), int(entry.high), int(entry.low)
+
+    def check_conservation(self) -> None:
+        """Every frame is in exactly one place (accounting 1.5); else ConservationError, which is our own defect."""
+        totals = self.totals()
+        for unit, observed, metered, waiting, posted, column in (
+            ("frames", totals.observed_frames, totals.metered_frames, totals.waiting_frames, self._posted_frames, 1),
+            ("octets", totals.observed_octets, totals.metered_octets, totals.waiting_octets, self._posted_octets, 2),
+        ):
+            unmetered = sum(entry[column] for entry in totals.unmetered)
+            if observed != metered + waiting + unmetered or posted > metered:
+                raise ConservationError(
+                    f"{unit}: observed {observed}, metered {metered}, waiting {waiting}, unmetered {unmetered}, posted {posted}"
+                )
+
+    def _make_room(self, status: int) -> None:
+        if status == USAGE:
+            self._take_usage()
+        elif status in (FLOWS, NAMES):
+            self._take_flows()
+            if status == NAMES:
+                self._drop_names()
+        else:
+            raise AssertionError(f"kernel status {status}")
+
+    def _next_interval(self, clock_ns: int) -> None:
+        self._close_interval()
+        start_ns, end_ns = self._intervals(clock_ns)
+        self._state.interval = start_ns
+        self._state.interval_end_ns = end_ns
+        self._interval_open = True
+
+    def _close_interval(self) -> None:
+        self._take_usage()
+        self.check_conservation()
+        if self._interval_open:
+            self._sink.interval(int(self._state.interval), int(self._state.interval_end_ns))
+
+    def _take_usage(self) -> None:
+        """Give the usage rows away and begin again with none; flows notice by the epoch."""
+        count = int(self._state.usage_count)
+        rows = self._tables.usage[:count].copy()
+        self._state.usage_count = 0
+        self._state.epoch += 1
+        self._tables.usage_index.fill(-1)
+        if count:
+            self._posted_frames += int(rows["uplink_packets"].sum() + rows["downlink_packets"].sum())
+            self._posted_octets += int(rows["uplink_octets"].sum() + rows["downlink_octets"].sum())
+            self._sink.usage(rows)
+
+    def _take_flows(self) -> None:
+        count = int(self._state.log_count)
+        if not count:
+            return
+        rows = self._tables.log[:count].copy()
+        self._state.log_count = 0
+        tables = self._tables
+        used = np.unique(np.concatenate([rows["name"], rows["other_name"]]))
+        used = used[used >= 0]
+        place = np.full(tables.names.shape[0] + 1, -1, np.int32)
+        place[used] = np.arange(used.size)
+        names = []
+        for name in tables.names[used]:
+            names.append(tables.name_pool[name.offset : name.offset + name.length].tobytes())
+        rows["name"] = place[rows["name"]]
+        rows["other_name"] = place[rows["other_name"]]
+        self._sink.flows(rows, names)
+
+    def _drop_names(self) -> None:
+        """Keep only the names that flows in the table still need; where that frees nothing, new names are not kept."""
+        tables, state = self._tables, self._state
+        live = tables.flows["serial"] != 0
+        kept: dict[int, int] = {}
+        pool = bytearray()
+        rows = []
+        for old in np.unique(np.concatenate([tables.flows["name"][live], tables.flows["other_name"][live]])):
+            if old < 0:
+                continue
+            name = tables.names[old]
+            kept[int(old)] = len(rows)
+            rows.append((int(name.hash), len(pool), int(name.length)))
+            pool += tables.name_pool[name.offset : name.offset + name.length].tobytes()
+        if 2 * len(rows) > tables.names.shape[0] or 2 * len(pool) > tables.name_pool.shape[0]:
+            # Half of the table is needed by flows that are still there: start afresh rather than come back at every frame.
+            kept, rows, pool = {}, [], bytearray()
+            state.names_over += 1
+        place = np.full(tables.names.shape[0] + 1, -1, np.int32)
+        for old, new in kept.items():
+            place[old] = new
+        for field in ("name", "other_name"):
+            tables.flows[field][live] = place[tables.flows[field][live]]
+        tables.name_index.fill(-1)
+        tables.name_pool[: len(pool)] = np.frombuffer(bytes(pool), np.uint8)
+        mask = tables.name_index.shape[0] - 1
+        for number, (hashed, offset, length) in enumerate(rows):
+            home = (hashed & 0xFFFFFFFF) & mask
+            tables.names[number] = (hashed, offset, length, tables.name_index[home])
+            tables.name_index[home] = number
+        state.name_count = len(rows)
+        state.name_octets = len(pool)

@@ -1,0 +1,133 @@
+"""The meter's arrays: made once, at the sizes asked for, and never grown.
+
+Large tables are zero pages until they are touched, so a table that is large enough costs only what is used of it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+import numpy as np
+
+from classifier.errors import ConfigurationError
+from classifier.kernels.bundle import Bundle
+from classifier.kernels.names import SCRATCH_OCTETS
+from classifier.kernels.packet import PACKET
+from classifier.kernels.ranges import Ranges
+from classifier.kernels.signatures import Lookup
+from classifier.kernels.state import (
+    FLOW,
+    FRAGMENT,
+    HELD,
+    NAME,
+    ORDERS,
+    STATE,
+    STREAM,
+    SUBSCRIBER,
+    USAGE_ROW,
+    Tables,
+)
+from classifier.records import EVIDENCE, UNMETERED
+
+BEFORE_ALL_NS = -(2**63)
+FAR_FUTURE_NS = 2**63 - 1
+FLOW_CAPACITY_LIMIT = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Capacities of the tables and time-outs of flows.
+
+    Time-outs: RFC 5382, REQ-5 (TCP: 2 h 4 min established, 4 min otherwise), RFC 4787, REQ-5 (UDP: 5 min), RFC 5508,
+    REQ-1 (ICMP query: 60 s), RFC 9293, 3.6.1 (2 MSL = 4 min; here 2 min as hosts use).
+    """
+
+    flows: int = 1 << 20
+    subscribers: int = 1 << 20
+    usage_rows: int = 1 << 16
+    held_volumes: int = 1 << 14
+    fragments: int = 1 << 12
+    streams: int = 1 << 10
+    stream_octets: int = 1 << 14
+    names: int = 1 << 16
+    name_octets: int = 1 << 22
+    flow_log: int = 1 << 12
+    inspection_packets: int = 32
+    tcp_idle_seconds: int = 7440
+    tcp_transitory_seconds: int = 240
+    udp_idle_seconds: int = 300
+    other_idle_seconds: int = 60
+    closed_seconds: int = 120
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << max(least - 1, 1).bit_length()
+
+
+def _records(count: int, kind: np.dtype) -> np.ndarray:
+    return np.zeros(count, kind).view(np.recarray)
+
+
+def _none(count: int) -> np.ndarray:
+    return np.full(count, -1, np.int32)
+
+
+def make_tables(
+    lookup: Lookup, subscriber_ranges: Ranges, listed_subscribers: int, limits: Limits, *, log_flows: bool, seed: int | None
+) -> Bundle:
+    """Fresh tables. `listed_subscribers` of them have the numbers 1 … n; `seed` None takes a secret one."""
+    if not 1 <= limits.flows <= FLOW_CAPACITY_LIMIT:
+        raise ConfigurationError(f"[flows] capacity: {limits.flows} is not between 1 and {FLOW_CAPACITY_LIMIT}")
+    state = _records(1, STATE)
+    state[0].clock_ns = BEFORE_ALL_NS
+    state[0].interval_end_ns = BEFORE_ALL_NS
+    state[0].next_deadline_ns = FAR_FUTURE_NS
+    state[0].seed = secrets.randbits(64) if seed is None else seed
+    state[0].subscriber_count = 1 + listed_subscribers
+    state[0].free_flow = limits.flows
+    state[0].inspection_packets = limits.inspection_packets
+    held = _records(limits.held_volumes, HELD)
+    held["next"] = np.arange(1, limits.held_volumes + 1)
+    held["next"][-1] = -1
+    seconds = (
+        limits.closed_seconds,
+        limits.tcp_transitory_seconds,
+        limits.tcp_idle_seconds,
+        limits.udp_idle_seconds,
+        limits.other_idle_seconds,
+    )
+    subscribers = max(limits.subscribers, 1 + listed_subscribers)
+    tables = Tables(
+        packet=_records(1, PACKET),
+        state=state,
+        flows=_records(limits.flows, FLOW),
+        flow_index=np.zeros(_power_of_two(2 * limits.flows), np.uint64),
+        free_flows=np.arange(limits.flows - 1, -1, -1, dtype=np.int32),
+        order_before=_none(limits.flows),
+        order_after=_none(limits.flows),
+        order_first=_none(ORDERS),
+        order_last=_none(ORDERS),
+        timeout_ns=np.array(seconds, np.int64) * 10**9,
+        held=held,
+        usage=_records(limits.usage_rows, USAGE_ROW),
+        usage_index=_none(_power_of_two(limits.usage_rows)),
+        fragments=_records(limits.fragments, FRAGMENT),
+        fragment_index=_none(_power_of_two(limits.fragments)),
+        subscribers=_records(subscribers, SUBSCRIBER),
+        subscriber_index=_none(_power_of_two(subscribers)),
+        streams=_records(limits.streams, STREAM),
+        stream_data=np.zeros((limits.streams, limits.stream_octets), np.uint8),
+        stream_filled=np.zeros((limits.streams, limits.stream_octets), np.uint8),
+        scratch=np.zeros(SCRATCH_OCTETS, np.uint8),
+        names=_records(limits.names, NAME),
+        name_index=_none(_power_of_two(limits.names)),
+        name_pool=np.zeros(limits.name_octets, np.uint8),
+        log=_records(limits.flow_log if log_flows else 0, FLOW),
+        unmetered_frames=np.zeros(len(UNMETERED), np.int64),
+        unmetered_octets=np.zeros(len(UNMETERED), np.int64),
+        evidence_flows=np.zeros(len(EVIDENCE), np.int64),
+        subscriber_ranges=subscriber_ranges,
+        lookup=lookup,
+    )
+    return Bundle(tables)
