@@ -181,6 +181,10 @@ class RingSource:
         if self._wake >= 0:
             os.eventfd_write(self._wake, 1)
 
+    def clock_ns(self) -> int:
+        """The time of the clock that stamps the frames, for intervals in which none comes."""
+        return time.time_ns()
+
     def statistics(self) -> tuple[int, int, int]:
         """(received, dropped, freezes) since the start.
 

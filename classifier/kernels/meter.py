@@ -247,7 +247,7 @@ def meter_segment(tables, buffer, packet, place, from_server):
     if flow.phase <= PHASE_NAMED and not was_closed and close_reason(flow) != END_OPEN:
         close_inspection(tables, place)
     touch(tables, place, order_of(flow, packet))
-    after_close = was_closed and packet.payload_octets > 0
+    after_close = 1 if was_closed and packet.payload_octets > 0 else 0
     deliver(tables, place, from_server, packet.octets, 1, state.interval, after_close)
 
 

@@ -27,12 +27,24 @@ def hold(tables, place, from_server, octets, packets, interval):
             settle(tables, place)
             flow.settled = 0
             flow.held_interval = interval
+    count_held(tables, flow, from_server, octets, packets)
     if from_server:
         flow.held_server_octets += octets
         flow.held_server_packets += packets
     else:
         flow.held_client_octets += octets
         flow.held_client_packets += packets
+
+
+@helper
+def count_held(tables, flow, from_server, octets, packets):
+    """Keep the account of what is held; negative volumes take away."""
+    state = tables.state[0]
+    state.held_frames += packets
+    if from_server == flow.subscriber_is_client:
+        state.held_downlink_octets += octets
+    else:
+        state.held_uplink_octets += octets
 
 
 @helper
@@ -70,10 +82,21 @@ def settle(tables, place):
         flow.settled = 1
         return
     how = standing(flow)
+    if flow.held_client_packets + flow.held_server_packets > 0:
+        post_held(
+            tables,
+            flow,
+            how,
+            np.int64(flow.held_interval),
+            np.int64(flow.held_client_octets),
+            np.int64(flow.held_server_octets),
+            np.int64(flow.held_client_packets),
+            np.int64(flow.held_server_packets),
+        )
     number = np.int64(flow.held)
     while number >= 0:
         volume = tables.held[number]
-        post(
+        post_held(
             tables,
             flow,
             how,
@@ -85,19 +108,16 @@ def settle(tables, place):
         )
         number = held_free(tables, number)
     flow.held = -1
-    if flow.held_client_packets + flow.held_server_packets > 0:
-        post(
-            tables,
-            flow,
-            how,
-            np.int64(flow.held_interval),
-            np.int64(flow.held_client_octets),
-            np.int64(flow.held_server_octets),
-            np.int64(flow.held_client_packets),
-            np.int64(flow.held_server_packets),
-        )
     clear_held(flow)
     flow.settled = 1
+
+
+@helper
+def post_held(tables, flow, how, interval, client_octets, server_octets, client_packets, server_packets):
+    """Post a held volume and take it off the account of what is held."""
+    count_held(tables, flow, 0, -client_octets, -client_packets)
+    count_held(tables, flow, 1, -server_octets, -server_packets)
+    post(tables, flow, how, interval, client_octets, server_octets, client_packets, server_packets)
 
 
 @helper

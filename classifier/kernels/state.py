@@ -201,6 +201,9 @@ STATE = np.dtype(
         ("observed_octets", "i8"),
         ("metered_frames", "i8"),
         ("metered_octets", "i8"),
+        ("held_frames", "i8"),  # of the metered ones, those of flows that are not settled
+        ("held_uplink_octets", "i8"),
+        ("held_downlink_octets", "i8"),
         ("waiting_frames", "i8"),  # fragments whose first has not come
         ("waiting_octets", "i8"),
         ("flows", "i8"),

@@ -55,8 +55,8 @@ def stream_open(tables, place, base, start, from_server):
 def stream_clear(tables, number):
     """Make a buffer free: nothing of it is filled any more."""
     stream = tables.streams[number]
-    high = np.int64(stream.high)
-    tables.stream_filled[number, :high] = 0
+    for i in range(np.int64(stream.high)):
+        tables.stream_filled[number, i] = 0
     stream.serial = 0
 
 
@@ -85,8 +85,9 @@ def stream_insert(tables, number, frame, start, octets, sequence):
         return 0
     conflict = 0
     if offset >= stream.high:
-        data[offset : offset + octets] = frame[start : start + octets]
-        filled[offset : offset + octets] = 1
+        for i in range(octets):
+            data[offset + i] = frame[start + i]
+            filled[offset + i] = 1
     else:
         for i in range(octets):
             if filled[offset + i] == 0:

@@ -63,7 +63,9 @@ def usage_row(tables, interval, subscriber, application, evidence, standing):
 @helper
 def post(tables, flow, standing, interval, client_octets, server_octets, client_packets, server_packets):
     """Add a flow's volume to the usage of its subscriber."""
-    place = usage_row(tables, interval, flow.subscriber, flow.application, flow.evidence, standing)
+    place = usage_row(
+        tables, interval, np.int64(flow.subscriber), np.int64(flow.application), np.int64(flow.evidence), standing
+    )
     row = tables.usage[place]
     if flow.subscriber_is_client:
         row.uplink_octets += client_octets

@@ -54,8 +54,9 @@ class MeterTotals:
     observed_octets: int
     metered_frames: int
     metered_octets: int
-    waiting_frames: int
-    waiting_octets: int
+    pending_frames: int
+    pending_uplink_octets: int
+    pending_downlink_octets: int
     unmetered: tuple[tuple[str, int, int], ...]
     flows: int
     evidence_flows: tuple[tuple[str, int], ...]
@@ -132,8 +133,10 @@ class Meter:
             observed_octets=int(state.observed_octets),
             metered_frames=int(state.metered_frames),
             metered_octets=int(state.metered_octets),
-            waiting_frames=int(state.waiting_frames),
-            waiting_octets=int(state.waiting_octets),
+            pending_frames=int(state.held_frames + state.waiting_frames),
+            pending_uplink_octets=int(state.held_uplink_octets),
+            # Whose uplink or downlink a fragment is shows only with its first.
+            pending_downlink_octets=int(state.held_downlink_octets + state.waiting_octets),
             unmetered=tuple(
                 (reason, int(tables.unmetered_frames[i]), int(tables.unmetered_octets[i]))
                 for i, reason in enumerate(UNMETERED)
@@ -152,15 +155,32 @@ class Meter:
 
     def check_conservation(self) -> None:
         """Every frame is in exactly one place (accounting 1.5); else ConservationError, which is our own defect."""
-        totals = self.totals()
-        for unit, observed, metered, waiting, posted, column in (
-            ("frames", totals.observed_frames, totals.metered_frames, totals.waiting_frames, self._posted_frames, 1),
-            ("octets", totals.observed_octets, totals.metered_octets, totals.waiting_octets, self._posted_octets, 2),
+        state = self._state
+        held_octets = state.held_uplink_octets + state.held_downlink_octets
+        for unit, observed, metered, held, waiting, unmetered, posted in (
+            (
+                "frames",
+                state.observed_frames,
+                state.metered_frames,
+                state.held_frames,
+                state.waiting_frames,
+                self._tables.unmetered_frames.sum(),
+                self._posted_frames,
+            ),
+            (
+                "octets",
+                state.observed_octets,
+                state.metered_octets,
+                held_octets,
+                state.waiting_octets,
+                self._tables.unmetered_octets.sum(),
+                self._posted_octets,
+            ),
         ):
-            unmetered = sum(entry[column] for entry in totals.unmetered)
-            if observed != metered + waiting + unmetered or posted > metered:
+            if observed != metered + waiting + unmetered or metered != posted + held:
                 raise ConservationError(
-                    f"{unit}: observed {observed}, metered {metered}, waiting {waiting}, unmetered {unmetered}, posted {posted}"
+                    f"{unit}: observed {observed}, metered {metered}, waiting {waiting}, unmetered {unmetered}, "
+                    f"posted {posted}, held {held}"
                 )
 
     def _make_room(self, status: int) -> None:

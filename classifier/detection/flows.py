@@ -1,0 +1,62 @@
+"""Ended flows as people read them: numbers to names, octets to text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address
+
+import numpy as np
+
+from classifier.iana import PROTOCOL_NAMES
+from classifier.records import EVIDENCE, FLOW_END, NAME_SOURCE, FlowRecord
+
+
+def address_text(version: int, high: int, low: int) -> str:
+    """An address of the tables in its usual form."""
+    return str(IPv4Address(low) if version == 4 else IPv6Address(high << 64 | low))
+
+
+def name_text(name: bytes) -> str:
+    """A name from the wire; what is not printable ASCII is escaped, since anybody may have written it."""
+    return name.decode("latin-1").encode("unicode_escape").decode("ascii")
+
+
+def flow_records(
+    rows: np.ndarray,
+    names: list[bytes],
+    application_names: Sequence[str],
+    subscriber_label: Callable[[int], str],
+) -> Iterator[tuple[int, FlowRecord]]:
+    """(serial, record) of each ended flow, in the order of `rows` (FLOW)."""
+    texts = [name_text(name) for name in names]
+    for row in rows:
+        forward = bool(row.subscriber_is_client) or row.subscriber < 0
+        client = (int(row.client_octets), int(row.client_packets))
+        server = (int(row.server_octets), int(row.server_packets))
+        uplink, downlink = (client, server) if forward else (server, client)
+        version = int(row.version)
+        yield (
+            int(row.serial),
+            FlowRecord(
+                subscriber=subscriber_label(int(row.subscriber)) if row.subscriber >= 0 else None,
+                client=address_text(version, int(row.client_high), int(row.client_low)),
+                client_port=int(row.client_port),
+                server=address_text(version, int(row.server_high), int(row.server_low)),
+                server_port=int(row.server_port),
+                protocol=PROTOCOL_NAMES.get(int(row.protocol), str(row.protocol)),
+                application=application_names[row.application],
+                evidence=EVIDENCE[row.evidence],
+                source=NAME_SOURCE[row.source],
+                name=texts[row.name] if row.name >= 0 else None,
+                other_name=texts[row.other_name] if row.other_name >= 0 else None,
+                first_packet_ns=int(row.first_ns),
+                last_packet_ns=int(row.last_ns),
+                uplink_octets=uplink[0],
+                downlink_octets=downlink[0],
+                uplink_packets=uplink[1],
+                downlink_packets=downlink[1],
+                retransmitted_octets=int(row.retransmitted_octets),
+                after_close_octets=int(row.after_close_octets),
+                ended=FLOW_END[row.ended],
+            ),
+        )

@@ -1,0 +1,41 @@
+"""Where intervals begin and end: at local midnight, at a programme's edge, and for a live source every few seconds.
+
+Rating asks in which window and on which day an octet was seen, so no interval reaches over such an edge; how long it is
+otherwise makes no difference to any total.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from classifier.rating.offers import instant_ns
+
+SECOND_NS = 10**9
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Calendar:
+    """Gives the interval [start, end) in nanoseconds that holds an instant."""
+
+    def __init__(self, zone: ZoneInfo, edges_ns: Sequence[int], interval_seconds: int | None = None) -> None:
+        self._zone = zone
+        self._edges_ns = sorted(edges_ns)
+        self._interval_ns = None if interval_seconds is None else interval_seconds * SECOND_NS
+
+    def __call__(self, clock_ns: int) -> tuple[int, int]:
+        today = (_EPOCH + timedelta(seconds=clock_ns // SECOND_NS)).astimezone(self._zone).date()
+        start = instant_ns(today, self._zone)
+        end = instant_ns(today + timedelta(days=1), self._zone)
+        place = bisect_right(self._edges_ns, clock_ns)
+        if place > 0:
+            start = max(start, self._edges_ns[place - 1])
+        if place < len(self._edges_ns):
+            end = min(end, self._edges_ns[place])
+        if self._interval_ns is not None:
+            slot = clock_ns // self._interval_ns * self._interval_ns
+            start = max(start, slot)
+            end = min(end, slot + self._interval_ns)
+        return start, end

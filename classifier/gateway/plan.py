@@ -1,0 +1,149 @@
+"""Everything a run needs, read and checked before the first frame: configuration, catalogue, subscribers, programmes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from classifier.catalogue.compile import compile_catalogue
+from classifier.catalogue.load import load_catalogue
+from classifier.catalogue.records import Catalogue, Programme
+from classifier.configuration import Configuration, load_configuration
+from classifier.errors import ConfigurationError
+from classifier.kernels.ranges import Ranges
+from classifier.kernels.signatures import Lookup
+from classifier.metering.tables import Limits
+from classifier.rating.offers import make_offers
+from classifier.rating.rate import Rater
+from classifier.subscribers.compile import compile_subscribers
+from classifier.subscribers.load import Subscriber, load_subscribers
+from classifier.validation import did_you_mean, network
+
+ZERO_RATE_PROGRAMME = "zero-rate"
+# Earlier than any packet time that an int64 of nanoseconds can hold.
+_ALWAYS = date(1677, 9, 23)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is in force: `lookup` and `subscriber_ranges` for the kernels, the rest for rating and reports.
+
+    `notices` are one-line warnings for a person: what the files ask for and this version does not do.
+    """
+
+    configuration: Configuration
+    catalogue: Catalogue
+    subscribers: tuple[Subscriber, ...]
+    programmes: tuple[Programme, ...]
+    lookup: Lookup
+    subscriber_ranges: Ranges
+    limits: Limits
+    notices: tuple[str, ...]
+
+    def rater(self) -> Rater:
+        """A rater for these programmes."""
+        zone = self.configuration.gateway.zone
+        return Rater(self.programmes, self.catalogue.application_names, self.subscribers, zone)
+
+
+def load_plan(
+    config: str | None, *, zero_rate: Sequence[str] = (), subscriber_networks: Sequence[str] = ()
+) -> Plan:
+    """Read all that the configuration names. Raises ConfigurationError with every problem of the file that has any.
+
+    `zero_rate`: applications that are free for everyone, an offer made up on the spot. `subscriber_networks`: in place of
+    the configured ones.
+    """
+    configuration = load_configuration(config)
+    gateway = configuration.gateway
+    catalogue = load_catalogue(gateway.signatures)
+    subscribers = load_subscribers(gateway.subscribers) if gateway.subscribers is not None else ()
+    problems: list[str] = []
+    networks = list(gateway.subscriber_networks)
+    if subscriber_networks:
+        networks = []
+        for text in subscriber_networks:
+            try:
+                networks.append(network(text))
+            except ValueError as error:
+                problems.append(f"--subscribers: {error}")
+    programmes = catalogue.programmes
+    if zero_rate:
+        problems += _unknown_applications(zero_rate, catalogue)
+        programmes = (_zero_rate(zero_rate), *programmes)
+    problems += _unknown_enrolments(configuration, subscribers, programmes)
+    if problems:
+        raise ConfigurationError(problems)
+    flows = configuration.flows
+    return Plan(
+        configuration=configuration,
+        catalogue=catalogue,
+        subscribers=tuple(subscribers),
+        programmes=tuple(programmes),
+        lookup=compile_catalogue(catalogue, gateway.trusted_resolvers),
+        subscriber_ranges=compile_subscribers(networks, subscribers),
+        limits=Limits(
+            flows=flows.capacity,
+            tcp_idle_seconds=flows.tcp_idle_seconds,
+            tcp_transitory_seconds=flows.tcp_transitory_seconds,
+            udp_idle_seconds=flows.udp_idle_seconds,
+            other_idle_seconds=flows.other_idle_seconds,
+            closed_seconds=flows.closed_seconds,
+        ),
+        notices=tuple(_notices(programmes, subscribers, configuration)),
+    )
+
+
+def _unknown_applications(zero_rate: Sequence[str], catalogue: Catalogue) -> list[str]:
+    known = catalogue.application_names[1:]
+    return [
+        f'--zero-rate: no application is named "{name}"; {did_you_mean(name, known)}'
+        for name in zero_rate
+        if name not in known
+    ]
+
+
+def _unknown_enrolments(
+    configuration: Configuration, subscribers: Sequence[Subscriber], programmes: Sequence[Programme]
+) -> list[str]:
+    known = [programme.name for programme in programmes]
+    wanted = {name: subscriber.name for subscriber in reversed(subscribers) for name, _ in subscriber.enrolled}
+    return [
+        f'{configuration.gateway.subscribers}: enrolled: subscriber "{subscriber}": no programme is named "{name}"; '
+        + did_you_mean(name, known)
+        for name, subscriber in sorted(wanted.items())
+        if name not in known
+    ]
+
+
+def _zero_rate(applications: Sequence[str]) -> Programme:
+    """The offer of `--zero-rate`: free for everyone, at any time, without limit."""
+    return Programme(
+        name=ZERO_RATE_PROGRAMME,
+        payer="operator",
+        applications=tuple(applications),
+        starts=_ALWAYS,
+        ends=None,
+        rate_percent=0,
+        allowance=None,
+        eligible=(),
+        enrolment="automatic",
+        accept="claimed",
+        priority=-1,
+        tariff=None,
+        file="--zero-rate",
+    )
+
+
+def _notices(
+    programmes: Sequence[Programme], subscribers: Sequence[Subscriber], configuration: Configuration
+) -> list[str]:
+    """Offers with an allowance that somebody here could take: they are charged, and that must not be a surprise."""
+    offers = make_offers(programmes, configuration.gateway.zone)
+    return [
+        f"programme {offer.programme.name} has an allowance, which this version does not rate yet: what it covers is charged"
+        for offer in offers
+        if offer.programme.allowance is not None
+        and (not offer.programme.eligible or any(offer.eligible(subscriber) for subscriber in subscribers))
+    ]

@@ -1,0 +1,92 @@
+"""Capture files through a session: totals, or flows. Several files are one input, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from classifier.capture.batch import BATCH_FRAMES
+from classifier.capture.files import STANDARD_INPUT, CaptureFile, open_capture
+from classifier.capture.link_types import link_type_text
+from classifier.gateway.plan import Plan
+from classifier.gateway.session import Outcome, Session
+from classifier.records import FlowRecord
+
+# Told after each batch: octets read so far, octets to read or None where nobody knows.
+Progress = Callable[[int, int | None], None]
+
+
+def replay(
+    paths: Sequence[str], plan: Plan, *, batch_frames: int = BATCH_FRAMES, progress: Progress | None = None
+) -> Outcome:
+    """Meter and rate capture files. CaptureError before anything is metered if one of them cannot be opened."""
+    session = Session(plan)
+    problems: list[str] = []
+    for _ in _feed(session, paths, batch_frames, progress, problems):
+        pass
+    return Outcome(session.report(), tuple(problems))
+
+
+class FlowListing:
+    """The flows of capture files in the order in which they began; `problems` once they are through."""
+
+    def __init__(self, paths: Sequence[str], plan: Plan, batch_frames: int, progress: Progress | None) -> None:
+        self.problems: tuple[str, ...] = ()
+        self._session = Session(plan, log_flows=True)
+        self._problems: list[str] = []
+        self._fed = _feed(self._session, paths, batch_frames, progress, self._problems)
+
+    def __iter__(self) -> Iterator[FlowRecord]:
+        for _ in self._fed:
+            yield from self._session.ended_flows()
+        self._session.report()
+        self.problems = tuple(self._problems)
+
+
+def list_flows(
+    paths: Sequence[str], plan: Plan, *, batch_frames: int = BATCH_FRAMES, progress: Progress | None = None
+) -> FlowListing:
+    """The flows of capture files."""
+    return FlowListing(paths, plan, batch_frames, progress)
+
+
+def _feed(
+    session: Session, paths: Sequence[str], batch_frames: int, progress: Progress | None, problems: list[str]
+) -> Iterator[None]:
+    """Feed all files, coming back after each batch and once more after the end."""
+    total = _check(paths, batch_frames)
+    read_before = 0
+    for path in paths:
+        with open_capture(path, batch_frames=batch_frames) as capture:
+            for batch in capture:
+                session.meter.feed(batch.buffer, batch.frames)
+                if progress is not None:
+                    progress(read_before + capture.octets_read, total)
+                yield
+            read_before += capture.octets_read
+            problems += _problems_of(capture)
+    session.meter.finish()
+    yield
+
+
+def _check(paths: Sequence[str], batch_frames: int) -> int | None:
+    """Open each of several files once, so that a mistake is found before anything is metered; octets to read, if known."""
+    total: int | None = 0
+    for path in paths:
+        if path == STANDARD_INPUT:
+            total = None
+            continue
+        with open_capture(path, batch_frames=batch_frames) as capture:
+            size = capture.octets_total
+        total = None if total is None or size is None else total + size
+    return total
+
+
+def _problems_of(capture: CaptureFile) -> list[str]:
+    """One line for whatever kept the file from being metered whole."""
+    problems = [capture.problem] if capture.problem else []
+    for link_type, frames in sorted(capture.unsupported.items()):
+        problems.append(
+            f"{capture.name}: {frames} frames of link type {link_type_text(link_type)} are not supported; "
+            "they are counted as unmetered"
+        )
+    return problems

@@ -1,0 +1,103 @@
+"""One meter with everything that takes what leaves it. Replay and the live loop differ only in their source and clock."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv6Network
+
+import numpy as np
+
+from classifier.detection.flows import address_text, flow_records
+from classifier.errors import ConservationError
+from classifier.gateway.calendar import Calendar
+from classifier.gateway.plan import Plan
+from classifier.gateway.tally import Tally
+from classifier.metering.meter import Meter
+from classifier.records import FlowRecord, UsageReport
+
+BEYOND_LABEL = "(beyond the subscriber table)"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run gives: its totals, and one line for each thing that was wrong with its input (exit status 1)."""
+
+    report: UsageReport
+    problems: tuple[str, ...]
+
+
+class Session:
+    """A meter under a plan. Also the meter's sink: usage is rated as it comes, flows are put into their order."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        log_flows: bool = False,
+        interval_seconds: int | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._plan = plan
+        rater = plan.rater()
+        self._application_names = plan.catalogue.application_names
+        self._tally = Tally(rater, self._application_names)
+        self._labels: dict[int, str] = {}
+        self._waiting_flows: list[tuple[int, FlowRecord]] = []
+        self._next_serial = 1
+        self.intervals_closed = 0
+        self.meter = Meter(
+            plan.lookup,
+            plan.subscriber_ranges,
+            Calendar(plan.configuration.gateway.zone, rater.edges_ns(), interval_seconds),
+            self,
+            listed_subscribers=len(plan.subscribers),
+            limits=plan.limits,
+            log_flows=log_flows,
+            seed=seed,
+        )
+
+    def usage(self, rows: np.ndarray) -> None:
+        self._tally.add(rows)
+
+    def flows(self, rows: np.ndarray, names: list[bytes]) -> None:
+        for entry in flow_records(rows, names, self._application_names, self.subscriber_label):
+            heapq.heappush(self._waiting_flows, (entry[0], entry[1]))
+
+    def interval(self, start_ns: int, end_ns: int) -> None:
+        self.intervals_closed += 1
+
+    def ended_flows(self) -> Iterator[FlowRecord]:
+        """Flows that can be given away in the order in which they began: all that began before them have ended too."""
+        while self._waiting_flows and self._waiting_flows[0][0] == self._next_serial:
+            self._next_serial += 1
+            yield heapq.heappop(self._waiting_flows)[1]
+
+    def subscriber_label(self, number: int) -> str:
+        """The name of a listed subscriber, the address or /64 of any other."""
+        label = self._labels.get(number)
+        if label is None:
+            label = self._labels[number] = self._make_label(number)
+        return label
+
+    def _make_label(self, number: int) -> str:
+        if number == 0:
+            return BEYOND_LABEL
+        if number <= len(self._plan.subscribers):
+            return self._plan.subscribers[number - 1].name
+        version, high, low = self.meter.subscriber_address(number)
+        return address_text(4, high, low) if version == 4 else str(IPv6Network((high << 64, 64)))
+
+    def report(self) -> UsageReport:
+        """The totals so far, checked: the parts and the unmetered add up to what was observed (accounting 1.5)."""
+        report = self._tally.report(self.meter.totals(), self.subscriber_label)
+        parts = (report.zero_rated, report.discounted, report.charged, report.pending)
+        frames = sum(part.frames for part in parts) + sum(entry.frames for entry in report.unmetered)
+        octets = sum(part.octets for part in parts) + sum(entry.octets for entry in report.unmetered)
+        if (frames, octets) != (report.observed_frames, report.observed_octets):
+            raise ConservationError(
+                f"accounted for {frames} frames and {octets} octets "
+                f"of {report.observed_frames} frames and {report.observed_octets} octets observed"
+            )
+        return report

@@ -1,0 +1,104 @@
+"""Rating of whole tables of usage: `offers.decide` once for each distinct case, then spread over the rows.
+
+The result is a function of the rows alone: any cut of the same usage into tables gives the same sums (accounting 3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from classifier.catalogue.records import Programme
+from classifier.rating.offers import REASONS, decide, make_offers
+from classifier.records import EVIDENCE, STANDING
+from classifier.subscribers.load import Subscriber
+
+# What became of one row of usage. `programme` is a place in `Rater.programmes`, -1 for none; `reason` one in REASONS.
+RATED = np.dtype(
+    [
+        ("subscriber", "i4"),
+        ("application", "i4"),
+        ("evidence", "i4"),
+        ("part", "i4"),
+        ("programme", "i4"),
+        ("reason", "i4"),
+        ("uplink_octets", "i8"),
+        ("downlink_octets", "i8"),
+        ("uplink_packets", "i8"),
+        ("downlink_packets", "i8"),
+    ]
+)
+VOLUMES = ("uplink_octets", "downlink_octets", "uplink_packets", "downlink_packets")
+
+
+class Rater:
+    """Rates usage under a fixed set of programmes.
+
+    `application_names` by number; `subscribers` are those listed, numbered from 1; others have no attributes.
+    """
+
+    def __init__(
+        self,
+        programmes: Sequence[Programme],
+        application_names: Sequence[str],
+        subscribers: Sequence[Subscriber],
+        zone: ZoneInfo,
+    ) -> None:
+        self._offers = make_offers(programmes, zone)
+        self.programmes = tuple(offer.programme for offer in self._offers)
+        self._place = {programme.name: place for place, programme in enumerate(self.programmes)}
+        self._application_names = application_names
+        self._zone = zone
+        self._profiles, self._profile_of = _profiles(subscribers)
+
+    def edges_ns(self) -> tuple[int, ...]:
+        """The instants at which a programme starts or ends: no interval may reach over one."""
+        return tuple(sorted({edge for offer in self._offers for edge in (offer.starts_ns, offer.ends_ns)}))
+
+    def rate(self, usage: np.ndarray) -> np.ndarray:
+        """RATED rows for USAGE_ROW rows, in the same order."""
+        rated = np.zeros(len(usage), RATED)
+        for field in ("subscriber", "application", "evidence", *VOLUMES):
+            rated[field] = usage[field]
+        subscriber = usage["subscriber"]
+        profile = np.where(subscriber < len(self._profile_of), subscriber, 0)
+        cases = np.zeros(len(usage), [("interval", "i8"), ("profile", "i4"), ("rest", "i4")])
+        cases["interval"] = usage["interval"]
+        cases["profile"] = self._profile_of[profile]
+        cases["rest"] = usage["application"].astype(np.int32) << 16 | usage["evidence"].astype(np.int32) << 8
+        cases["rest"] |= usage["standing"]
+        distinct, case_of = np.unique(cases, return_inverse=True)
+        results = np.array([self._decide(case) for case in distinct], np.int32).reshape(-1, 3)
+        rated["part"], rated["programme"], rated["reason"] = results[case_of].T
+        return rated
+
+    def _decide(self, case: np.void) -> tuple[int, int, int]:
+        rest = int(case["rest"])
+        decision = decide(
+            self._offers,
+            self._application_names[rest >> 16],
+            EVIDENCE[rest >> 8 & 0xFF],
+            STANDING[rest & 0xFF],
+            int(case["interval"]),
+            self._profiles[case["profile"]],
+            self._zone,
+        )
+        programme = -1 if decision.programme is None else self._place[decision.programme.name]
+        reason = -1 if decision.reason is None else REASONS.index(decision.reason)
+        return decision.part, programme, reason
+
+
+def _profiles(subscribers: Sequence[Subscriber]) -> tuple[list[Subscriber | None], np.ndarray]:
+    """Subscribers that no offer can tell apart share a profile: (one of each, profile by subscriber number)."""
+    profiles: list[Subscriber | None] = [None]
+    place: dict[tuple, int] = {}
+    profile_of = [0]
+    for subscriber in subscribers:
+        key = (subscriber.operator, subscriber.province, subscriber.plan, subscriber.joined, subscriber.enrolled)
+        if key not in place:
+            place[key] = len(profiles)
+            profiles.append(subscriber)
+        profile_of.append(place[key])
+    return profiles, np.array(profile_of, np.int32)
