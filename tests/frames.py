@@ -6,6 +6,7 @@ read-only, as sources hand them over.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import struct
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def batch(frames: list[Sent]) -> tuple[np.ndarray, np.recarray]:
 def ip_packet(
     source: str, destination: str, protocol: int, payload: bytes, *, identification=0, more=0, offset_octets=0
 ) -> bytes:
-    """An IPv4 or IPv6 packet without options. An IPv6 one gets a Fragment header (RFC 8200, 4.5) if it is a fragment."""
+    """A packet without options; an IPv6 fragment gets a Fragment header (RFC 8200, 4.5)."""
     a, b = ip_address(source), ip_address(destination)
     if a.version == 4:
         field = more << 13 | offset_octets // 8
@@ -102,10 +103,8 @@ def client_hello(name: str | None, padded_to: int = 0) -> bytes:
         context.set_alpn_protocols([f"p{number:03}-{'x' * 45}" for number in range(padded_to // 50)])
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = context.wrap_bio(incoming, outgoing, server_hostname=name)
-    try:
+    with contextlib.suppress(ssl.SSLWantReadError):
         client.do_handshake()
-    except ssl.SSLWantReadError:
-        pass
     return outgoing.read()
 
 

@@ -1,4 +1,4 @@
-"""Frames cut at every length, decoded one by one: the cases of test_decode_cuts, and a program that prints a digest of them.
+"""Frames cut at every length: the cases of test_decode_cuts, and a program that prints a digest of what is decoded.
 
 The program is run with bounds checking and without the compiler: a read outside a buffer stops it there, and what it
 prints has to be the same. So every frame lies flush at the end of a buffer of its own.

@@ -30,7 +30,6 @@ from scapy.packet import NoPayload, Padding, Raw
 
 from classifier.iana import (
     LINK_ETHERNET,
-    LINK_IPV4,
     LINK_LINUX_SLL,
     LINK_LINUX_SLL2,
     LINK_NULL,

@@ -149,7 +149,7 @@ def test_an_ipv6_payload_length_beyond_the_frame_counts_what_the_wire_held():
     assert (reason, found["octets"]) == (None, len(packet))
 
 
-@pytest.mark.parametrize("first, claimed", [(0x45, 19), (0x45, 1), (0x46, 20), (0x44, 40), (0x40, 40), (0x4F, 59)])
+@pytest.mark.parametrize(("first", "claimed"), [(0x45, 19), (0x45, 1), (0x46, 20), (0x44, 40), (0x40, 40), (0x4F, 59)])
 def test_a_length_smaller_than_the_header_is_malformed(first, claimed):
     packet = bytearray(ip_packet("10.0.0.1", "203.0.113.5", 17, udp_datagram(5000, 5001, b"x" * 60)))
     packet[0] = first
@@ -260,7 +260,7 @@ def test_what_is_no_icmp_error_quotes_nothing():
 
 
 @pytest.mark.parametrize(
-    "octets, link_type",
+    ("octets", "link_type"),
     [
         (bytes(Ether() / ARP()) + b"\0" * 18, LINK_ETHERNET),
         (bytes(Ether(type=0x88CC)) + b"\1" * 50, LINK_ETHERNET),
