@@ -1,0 +1,98 @@
+"""Flows, one line each: JSON Lines, and columns for a person.
+
+Rules of this file: flows come one by one and leave one by one, however many there are. Column widths come from the
+first of them, so that nobody waits for the last; what is wider later is cut on a terminal and pushes along in a pipe.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+
+from classifier.records import FlowRecord
+from classifier.reports.columns import Column, Line, fit_widths, heading_text, natural_widths, row_text
+from classifier.reports.words import octets_text, time_text
+
+# How many flows are looked at before the first is printed.
+SAMPLE_FLOWS = 500
+COLUMNS = (
+    Column("subscriber", least=10),
+    Column("client", least=12),
+    Column("server", least=15),
+    Column("prot", least=4),
+    Column("application", least=11),
+    Column("evidence", least=8),
+    Column("up", right=True),
+    Column("down", right=True),
+    Column("name", least=12, keep_end=True),
+)
+_WITHOUT_CUTS = tuple(column._replace(least=None) for column in COLUMNS)
+_WITH_PORTS = frozenset({"tcp", "udp", "udplite", "sctp"})
+
+
+def flow_json(flow: FlowRecord) -> dict:
+    """The flow as `json` takes it; the keys behind `downlink_packets` are beside the contract's."""
+    return {
+        "subscriber": flow.subscriber,
+        "client": flow.client,
+        "client_port": flow.client_port,
+        "server": flow.server,
+        "server_port": flow.server_port,
+        "protocol": flow.protocol,
+        "application": flow.application,
+        "evidence": flow.evidence,
+        "source": flow.source,
+        "name": flow.name,
+        "first_packet": time_text(flow.first_packet_ns),
+        "last_packet": time_text(flow.last_packet_ns),
+        "uplink_octets": flow.uplink_octets,
+        "downlink_octets": flow.downlink_octets,
+        "uplink_packets": flow.uplink_packets,
+        "downlink_packets": flow.downlink_packets,
+        "other_name": flow.other_name,
+        "retransmitted_octets": flow.retransmitted_octets,
+        "after_close_octets": flow.after_close_octets,
+        "ended": flow.ended,
+    }
+
+
+def flow_json_lines(flows: Iterable[FlowRecord]) -> Iterator[str]:
+    """One object a line."""
+    for flow in flows:
+        yield json.dumps(flow_json(flow)) + "\n"
+
+
+def flow_table(flows: Iterable[FlowRecord], width: int | None) -> Iterator[Line]:
+    """Headings, then a line for each flow: in `width` columns of a terminal, or uncut where it is None."""
+    flows = iter(flows)
+    sample = [_cells(flow) for flow in islice(flows, SAMPLE_FLOWS)]
+    widths = natural_widths(COLUMNS, sample)
+    columns = _WITHOUT_CUTS
+    if width is not None:
+        columns = COLUMNS
+        widths = fit_widths(columns, widths, width)
+    yield Line(heading_text(columns, widths), "heading")
+    for cells in chain(sample, map(_cells, flows)):
+        yield Line(row_text(columns, widths, cells))
+
+
+def _cells(flow: FlowRecord) -> tuple[str, ...]:
+    names = [name for name in (flow.name, flow.other_name) if name is not None]
+    return (
+        flow.subscriber or "-",
+        _end(flow.client, flow.client_port, flow.protocol),
+        _end(flow.server, flow.server_port, flow.protocol),
+        flow.protocol,
+        flow.application,
+        flow.evidence,
+        octets_text(flow.uplink_octets),
+        octets_text(flow.downlink_octets),
+        " / ".join(names) or "-",
+    )
+
+
+def _end(address: str, port: int, protocol: str) -> str:
+    if protocol not in _WITH_PORTS:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
