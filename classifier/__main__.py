@@ -1,0 +1,7 @@
+"""`python -m classifier`: the command without its installed name."""
+
+import sys
+
+from classifier.cli.main import main
+
+sys.exit(main())

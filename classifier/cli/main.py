@@ -1,0 +1,82 @@
+"""The command `freeflow`: which command it is, and what becomes of whatever goes wrong in it.
+
+Rules of this file: it imports nothing heavy, so that `--help` is quick; a command's own imports wait until it runs.
+Nobody sees a traceback who did not ask for one. Exit status (contract): 0 done, 1 something was wrong with the data,
+2 the operator's mistake; and what a shell gives for a signal: 130 interrupted, 141 nobody reads the output any more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import classifier
+from classifier.cli import flows, replay, run, signatures
+from classifier.cli.arguments import Parser
+from classifier.cli.output import say
+from classifier.errors import ConfigurationError, FreeflowError
+
+EXIT_INTERRUPTED = 128 + 2  # SIGINT
+EXIT_BROKEN_PIPE = 128 + 13  # SIGPIPE
+EXIT_DEFECT = 70  # sysexits.h: EX_SOFTWARE
+DEBUG_VARIABLE = "FREEFLOW_DEBUG"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status. Never raises, but a defect's traceback with FREEFLOW_DEBUG=1."""
+    try:
+        arguments = make_parser().parse_args(argv)
+        status = arguments.execute(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except SystemExit as leaving:  # argparse: 0 after --help and --version, 2 after a mistake
+        return leaving.code if isinstance(leaving.code, int) else 2
+    except FreeflowError as error:
+        lines = error.problems if isinstance(error, ConfigurationError) else (str(error),)
+        for line in lines:
+            say(line)
+        return error.exit_status
+    except BrokenPipeError:
+        _abandon_output()
+        return EXIT_BROKEN_PIPE
+    except KeyboardInterrupt:
+        say("interrupted: nothing is reported")
+        return EXIT_INTERRUPTED
+    except OSError as error:
+        _abandon_output()
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        say(f"{error.filename or 'output'}: {error.strerror or error}; check the disk and the permissions")
+        return FreeflowError.exit_status
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        say(f"a defect of freeflow, not of your input: {what}; please report it with what {DEBUG_VARIABLE}=1 prints")
+        return EXIT_DEFECT
+    return status
+
+
+def make_parser() -> Parser:
+    """All commands and their options."""
+    parser = Parser(
+        prog="freeflow",
+        description="Which octets are free, for whom, until when and on whose bill.",
+        epilog="freeflow COMMAND --help gives an example of each.",
+    )
+    parser.add_argument("--version", action="version", version=f"freeflow {classifier.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (replay, flows, run, signatures):
+        command.add_command(commands)
+    return parser
+
+
+def _abandon_output() -> None:
+    """Let the interpreter flush what is left of standard output into nothing: it would complain on its way out."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError, AttributeError):
+        pass

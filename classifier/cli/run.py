@@ -1,0 +1,54 @@
+"""`freeflow run`: the capture loop on a network interface, until a signal."""
+
+from __future__ import annotations
+
+import signal
+from argparse import Namespace
+
+from classifier.cli.arguments import add_plan, new_command
+from classifier.cli.output import Output, say
+from classifier.cli.progress import CompilationNotice
+
+EXAMPLE = """\
+example:
+  freeflow run -i eth1 -c freeflow.toml
+      meters what passes eth1 and prints the totals at every interval, until Ctrl-C or SIGTERM"""
+
+
+def add_command(commands) -> None:
+    """Add `run` to the commands."""
+    parser = new_command(commands, "run", "meter a network interface until SIGINT or SIGTERM", EXAMPLE)
+    parser.add_argument("-i", "--interface", metavar="IFACE", required=True, help="the interface to capture from")
+    add_plan(parser)
+    parser.add_argument("--json", action="store_true", help="a JSON object for each interval, one a line")
+    parser.set_defaults(execute=execute)
+
+
+def execute(arguments: Namespace) -> int:
+    """Print the totals so far at every interval and the last ones at the end; 1 where frames were lost."""
+    with Output(None) as output:
+        from classifier.gateway.live import LiveRun
+        from classifier.gateway.plan import load_plan
+        from classifier.reports.columns import Line
+        from classifier.reports.usage_json import json_line
+        from classifier.reports.usage_table import usage_table
+
+        def show(report) -> None:
+            if arguments.json:
+                output.write([json_line(report)])
+            else:
+                output.write_lines([*usage_table(report, output.width), Line("")])
+            output.flush()
+
+        plan = load_plan(arguments.config, zero_rate=arguments.zero_rate, subscriber_networks=arguments.subscribers)
+        for notice in plan.notices:
+            say(notice)
+        live = LiveRun(arguments.interface, plan)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: live.stop())
+        with CompilationNotice():
+            outcome = live.run(show)
+        for problem in outcome.problems:
+            say(problem)
+        show(outcome.report)
+    return 1 if outcome.problems else 0
