@@ -18,9 +18,11 @@ LINK_IEEE802_11 = 105
 LINK_LOOP = 108  # OpenBSD loopback, address family in network byte order
 LINK_LINUX_SLL = 113
 LINK_RADIOTAP = 127
+LINK_ARCNET_LINUX = 129
 LINK_PPI = 192
 LINK_IPV4 = 228
 LINK_IPV6 = 229
+LINK_NFLOG = 239
 LINK_LINUX_SLL2 = 276
 
 SUPPORTED_LINK_TYPES = frozenset(
@@ -37,6 +39,8 @@ SUPPORTED_LINK_TYPES = frozenset(
         LINK_LOOP,
         LINK_LINUX_SLL,
         LINK_RADIOTAP,
+        LINK_ARCNET_LINUX,
+        LINK_NFLOG,
         LINK_PPI,
         LINK_IPV4,
         LINK_IPV6,
@@ -58,6 +62,8 @@ ETHERTYPE_PROVIDER_BACKBONE = 0x88E7  # IEEE 802.1ah I-TAG
 ETHERTYPE_VN_TAG = 0x8926  # IEEE 802.1BR predecessor
 ETHERTYPE_QINQ_LEGACY = 0x9100
 ETHERTYPE_GRE_PPP = 0x880B  # enhanced GRE, RFC 2637
+ETHERTYPE_ERSPAN = 0x88BE  # GRE protocol type of ERSPAN I and II (draft-foschiano-erspan-03, 4)
+ETHERTYPE_ERSPAN_III = 0x22EB
 ETHERTYPE_FIRST = 0x0600  # below: IEEE 802.3 length field
 
 # PPP protocol field: IANA "PPP DLL Protocol Numbers".
@@ -107,6 +113,7 @@ PROTOCOL_NAMES = {
 # Ports: IANA "Service Name and Transport Protocol Port Number Registry".
 PORT_GTP_U = 2152  # 3GPP TS 29.281, 4.4.2
 PORT_VXLAN = 4789  # RFC 7348
+PORT_GRE = 4754  # GRE in UDP, RFC 8086
 PORT_GENEVE = 6081  # RFC 8926
 
 # TCP header flags: RFC 9293, 3.1.

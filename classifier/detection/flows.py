@@ -12,8 +12,12 @@ from classifier.records import EVIDENCE, FLOW_END, NAME_SOURCE, FlowRecord
 
 
 def address_text(version: int, high: int, low: int) -> str:
-    """An address of the tables in its usual form."""
-    return str(IPv4Address(low) if version == 4 else IPv6Address(high << 64 | low))
+    """An address of the tables in its usual form (RFC 5952)."""
+    if version == 4:
+        return str(IPv4Address(low))
+    address = IPv6Address(high << 64 | low)
+    # Python before 3.13 writes the IPv4 part of a mapped address in hexadecimal.
+    return f"::ffff:{address.ipv4_mapped}" if address.ipv4_mapped else str(address)
 
 
 def name_text(name: bytes) -> str:

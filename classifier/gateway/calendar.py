@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from classifier.rating.offers import instant_ns
 
 SECOND_NS = 10**9
+LAST_NS = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -38,4 +39,4 @@ class Calendar:
             slot = clock_ns // self._interval_ns * self._interval_ns
             start = max(start, slot)
             end = min(end, slot + self._interval_ns)
-        return start, end
+        return start, min(end, LAST_NS)

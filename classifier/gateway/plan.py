@@ -47,9 +47,7 @@ class Plan:
         return Rater(self.programmes, self.catalogue.application_names, self.subscribers, zone)
 
 
-def load_plan(
-    config: str | None, *, zero_rate: Sequence[str] = (), subscriber_networks: Sequence[str] = ()
-) -> Plan:
+def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_networks: Sequence[str] = ()) -> Plan:
     """Read all that the configuration names. Raises ConfigurationError with every problem of the file that has any.
 
     `zero_rate`: applications that are free for everyone, an offer made up on the spot. `subscriber_networks`: in place of

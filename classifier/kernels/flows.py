@@ -71,7 +71,9 @@ def find_flow(tables, tag, version, a_high, a_low, a_port, b_high, b_low, b_port
 
 
 @helper
-def open_flow(tables, tag, version, client_high, client_low, client_port, server_high, server_low, server_port, protocol):
+def open_flow(
+    tables, tag, version, client_high, client_low, client_port, server_high, server_low, server_port, protocol
+):
     """Make a flow, evicting the one idle for longest if the table is full. Its place."""
     state = tables.state[0]
     if state.flow_count == tables.flows.shape[0]:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from classifier.iana import PROTOCOL_TCP
 from classifier.kernels.deliver import deliver, take_part
 from classifier.kernels.flows import find_flow, flow_tag, open_flow
 from classifier.kernels.hashing import hash_address, low_bits, mix
+from classifier.kernels.inspect import inspect_fragment
 from classifier.kernels.jit import helper
+from classifier.kernels.state import PHASE_NAMED
+from classifier.kernels.tcp import track_fragment
 from classifier.kernels.usage import held_free, held_take
 
 # RFC 8200, 4.5: a datagram whose fragments take longer is given up; its identification may come again.
@@ -115,9 +119,7 @@ def drop_fragment(tables, number):
 def portless_flow(tables, version, protocol, source_high, source_low, destination_high, destination_low):
     """2 * place + (1 if the source is its server) of the flow without ports between two addresses, made if need be."""
     tag = flow_tag(tables, source_high, source_low, 0, destination_high, destination_low, 0, protocol)
-    match = find_flow(
-        tables, tag, version, source_high, source_low, 0, destination_high, destination_low, 0, protocol
-    )
+    match = find_flow(tables, tag, version, source_high, source_low, 0, destination_high, destination_low, 0, protocol)
     if match >= 0:
         return match
     return 2 * open_flow(
@@ -160,12 +162,15 @@ def first_fragment(tables, packet, place, from_server):
     entry.flow = place
     entry.serial = tables.flows[place].serial
     entry.from_server = from_server
+    if packet.protocol == PROTOCOL_TCP:
+        header = packet.payload_start - packet.position
+        entry.sequence = (packet.tcp_sequence - header) & 0xFFFFFFFF
     if entry.held >= 0:
         pour(tables, number, place, from_server)
 
 
 @helper
-def later_fragment(tables, packet):
+def later_fragment(tables, frame, packet):
     """2 * place + direction of the flow that a later fragment belongs to, or -1 when its octets are held.
 
     A place may be missing for holding: then the flow without ports takes it.
@@ -176,6 +181,8 @@ def later_fragment(tables, packet):
         number = open_fragment(tables, packet, home)
     entry = tables.fragments[number]
     if entry.serial > 0 and tables.flows[entry.flow].serial == entry.serial:
+        if packet.protocol == PROTOCOL_TCP:
+            later_segment(tables, frame, packet, entry)
         return 2 * np.int64(entry.flow) + np.int64(entry.from_server)
     if entry.serial == 0:
         state = tables.state[0]
@@ -198,3 +205,13 @@ def later_fragment(tables, packet):
         packet.destination_high,
         packet.destination_low,
     )
+
+
+@helper
+def later_segment(tables, frame, packet, entry):
+    """The rest of a TCP segment: its octets belong behind those of the first fragment."""
+    flow = tables.flows[entry.flow]
+    sequence = np.int64(entry.sequence) + packet.fragment_offset
+    track_fragment(flow, entry.from_server, sequence + packet.wire_end - packet.position)
+    if flow.phase <= PHASE_NAMED:
+        inspect_fragment(tables, frame, packet, np.int64(entry.flow), np.int64(entry.from_server), sequence)

@@ -11,6 +11,7 @@ from classifier.kernels.names import keep_raw
 from classifier.kernels.octets import u8
 from classifier.kernels.tls import NEED_MORE, NO_NAME, NOT_THIS
 
+PROXY_LINE_OCTETS = 107
 METHOD_OCTETS = 20  # longest method looked for; the registered ones end at 17 (IANA "HTTP Method Registry")
 # What `http_name` adds to the length of the name.
 TWO_HOSTS = 1 << 16
@@ -37,6 +38,15 @@ def method_octets(data, start, octets):
 def http_begins(data, start, octets):
     """1 if the octets may begin a request line."""
     return 1 if octets > 0 and method_octets(data, start, octets) >= 0 else 0
+
+
+@helper
+def proxy_octets(data, start, end):
+    """Length of a PROXY protocol line (haproxy's proxy-protocol.txt, 2.1) that stands before the request, or 0."""
+    if method_octets(data, start, end - start) != 5 or u8(data, start + 3) != 88 or u8(data, start + 4) != 89:
+        return 0
+    line = line_end(data, start, min(end, start + PROXY_LINE_OCTETS))
+    return line + 1 - start if line < end and u8(data, line) == _LF else 0
 
 
 @helper

@@ -10,7 +10,15 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.kernels.hashing import hash_octets
-from classifier.kernels.http import IS_CONNECT, LENGTH_MASK, TWO_HOSTS, http_begins, http_name
+from classifier.kernels.http import (
+    IS_CONNECT,
+    LENGTH_MASK,
+    TWO_HOSTS,
+    http_begins,
+    http_name,
+    method_octets,
+    proxy_octets,
+)
 from classifier.kernels.jit import helper
 from classifier.kernels.names import RAW_AT, intern_name
 from classifier.kernels.state import (
@@ -42,12 +50,11 @@ def inspect_segment(tables, frame, packet, place, from_server, sequence, expecte
     flow = tables.flows[place]
     state = tables.state[0]
     flow.inspected += 1
-    if flow.stream >= 0 and tables.streams[flow.stream].from_server == from_server:
-        restarts = flow.phase == PHASE_INSPECTED and hello_restarts(tables, frame, packet, place)
-        if restarts:
+    if flow.phase == PHASE_INSPECTED:
+        if flow.stream >= 0 and hello_restarts(tables, frame, packet, place, from_server):
             stream_close(tables, place)
-    if flow.stream < 0 and flow.phase == PHASE_INSPECTED:
-        open_for_segment(tables, frame, packet, place, from_server, sequence, expected)
+        if flow.stream < 0:
+            open_for_segment(tables, frame, packet, place, from_server, sequence, expected)
     if flow.stream >= 0 and tables.streams[flow.stream].from_server == from_server:
         number = np.int64(flow.stream)
         if stream_insert(tables, number, frame, packet.payload_start, packet.payload_captured, sequence):
@@ -59,18 +66,40 @@ def inspect_segment(tables, frame, packet, place, from_server, sequence, expecte
 
 
 @helper
-def hello_restarts(tables, frame, packet, place):
-    """1 if a ClientHello begins where the stream holds something that is none.
+def inspect_fragment(tables, frame, packet, place, from_server, sequence):
+    """Look at a later fragment of a TCP segment, whose first octet has this sequence number."""
+    flow = tables.flows[place]
+    if flow.stream < 0 or tables.streams[flow.stream].from_server != from_server:
+        return
+    octets = packet.captured_end - packet.position
+    if stream_insert(tables, np.int64(flow.stream), frame, packet.position, octets, sequence):
+        flow.contradicted = 1
+    if flow.phase == PHASE_INSPECTED:
+        read_stream(tables, place, 0)
 
-    Some hosts pad an ACK with octets that a capture takes for payload; the hello then comes at the same number.
+
+@helper
+def hello_restarts(tables, frame, packet, place, from_server):
+    """1 if a hello or request begins in this segment while the stream holds nothing that could become one.
+
+    Some hosts pad an ACK with octets that a capture takes for payload, and the hello then comes at the same number; and
+    where a capture begins in mid-flow, what came first may be the tail of an answer.
     """
-    if packet.payload_captured < 6 or not tls_begins(frame, packet.payload_start, packet.payload_captured):
-        return 0
     stream = tables.streams[tables.flows[place].stream]
     data = tables.stream_data[tables.flows[place].stream]
     start = np.int64(stream.start)
     present = stream.front - start
-    return not tls_begins(data, start, present) and not http_begins(data, start, present)
+    if tls_begins(data, start, present):
+        return 0
+    same_end = stream.from_server == from_server
+    octets = packet.payload_captured
+    if octets >= 6 and tls_begins(frame, packet.payload_start, octets):
+        return not (same_end and http_begins(data, start, present))
+    if method_octets(frame, packet.payload_start, octets) <= 0:
+        return 0
+    if same_end:
+        return present > 0 and not http_begins(data, start, present)
+    return present == 0 or method_octets(data, start, present) <= 0
 
 
 @helper
@@ -94,8 +123,9 @@ def read_stream(tables, place, final):
     number = np.int64(flow.stream)
     stream = tables.streams[number]
     data = tables.stream_data[number]
-    start = np.int64(stream.start)
     front = np.int64(stream.front)
+    start = np.int64(stream.start)
+    start += proxy_octets(data, start, front)
     final = final or front >= data.shape[0]
     if front <= start:
         return

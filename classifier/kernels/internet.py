@@ -87,6 +87,7 @@ def read_ipv4(frame, packet):
     if fragment & 0x3FFF:
         packet.fragment_id = u16(frame, start + 4)
         packet.fragment = 2 if fragment & 0x1FFF else 1
+        packet.fragment_offset = (fragment & 0x1FFF) * 8
     packet.position = start + header
     return 0
 
@@ -148,6 +149,7 @@ def read_extensions(frame, packet):
             packet.protocol = u8(frame, packet.position)
             if field & 0xFFF9:  # RFC 6946: neither offset nor more means a whole packet
                 packet.fragment = 2 if field & 0xFFF8 else 1
+                packet.fragment_offset = field & 0xFFF8
                 packet.fragment_id = u32(frame, packet.position + 4)
             packet.position += 8
             if packet.fragment == 2:

@@ -18,6 +18,7 @@ from classifier.iana import (
     ETHERTYPE_QINQ_LEGACY,
     ETHERTYPE_VLAN,
     ETHERTYPE_VN_TAG,
+    LINK_ARCNET_LINUX,
     LINK_C_HDLC,
     LINK_ETHERNET,
     LINK_IEEE802_11,
@@ -26,6 +27,7 @@ from classifier.iana import (
     LINK_LINUX_SLL,
     LINK_LINUX_SLL2,
     LINK_LOOP,
+    LINK_NFLOG,
     LINK_NULL,
     LINK_PPI,
     LINK_PPP,
@@ -47,6 +49,8 @@ from classifier.records import UNMETERED_LINK, UNMETERED_MALFORMED, UNMETERED_NO
 # More tags than any network stacks; a frame made of nothing but tags ends here.
 TAG_LIMIT = 64
 SNAP = 0xAAAA03  # LLC with SNAP follows (IEEE 802.2)
+NFLOG_PAYLOAD = 9  # NFULA_PAYLOAD, linux/netfilter/nfnetlink_log.h
+ARCNET_IP = 212  # RFC 1201
 LLC_IP = 0x060603  # LLC with IP follows
 
 
@@ -83,6 +87,10 @@ def read_link(frame, packet, link_type):
         return read_radiotap(frame, packet)
     if link_type == LINK_PPI:
         return read_ppi(frame, packet)
+    if link_type == LINK_NFLOG:
+        return read_nflog(frame, packet)
+    if link_type == LINK_ARCNET_LINUX:
+        return read_arcnet(frame, packet)
     return 1 + UNMETERED_LINK
 
 
@@ -127,8 +135,6 @@ def read_tags(frame, packet):
             status = lacking(packet, 6)
             if status != 0:
                 return status
-            if u8(frame, packet.position) != 0x11 or u8(frame, packet.position + 1) != 0:
-                return 1 + UNMETERED_NOT_IP
             packet.position += 6
             return read_ppp(frame, packet)
         else:
@@ -337,4 +343,41 @@ def read_ppi(frame, packet):
         return read_ethernet(frame, packet)
     if inner == LINK_IEEE802_11:
         return read_wireless(frame, packet, 0)
+    return 1 + UNMETERED_NOT_IP
+
+
+@helper
+def read_nflog(frame, packet):
+    """Linux netfilter log: attributes in the writer's order of octets, one of them the packet (tcpdump.org, NFLOG)."""
+    status = lacking(packet, 4)
+    if status != 0:
+        return status
+    packet.position += 4
+    for _ in range(TAG_LIMIT):
+        status = lacking(packet, 4)
+        if status != 0:
+            return status
+        octets = u16_little(frame, packet.position)
+        if u16_little(frame, packet.position + 2) == NFLOG_PAYLOAD:
+            packet.position += 4
+            return read_version(frame, packet)
+        octets = (max(octets, 4) + 3) & ~3
+        status = lacking(packet, octets)
+        if status != 0:
+            return status
+        packet.position += octets
+    return 1 + UNMETERED_NOT_IP
+
+
+@helper
+def read_arcnet(frame, packet):
+    """ARCNET as Linux hands it up, with RFC 1201 encapsulation: type at 4, then flag and sequence."""
+    status = lacking(packet, 8)
+    if status != 0:
+        return status
+    kind = u8(frame, packet.position + 4)
+    packet.position += 8
+    if kind == ARCNET_IP:
+        packet.next_type = ETHERTYPE_IPV4
+        return 0
     return 1 + UNMETERED_NOT_IP

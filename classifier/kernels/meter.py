@@ -29,7 +29,7 @@ from classifier.kernels.state import (
     USAGE,
 )
 from classifier.kernels.tcp import begins_anew, close_reason, order_of, track_client, track_reset, track_server
-from classifier.records import END_IDLE, END_INPUT, END_OPEN, END_REUSED, UNMETERED_TRANSIT
+from classifier.records import END_FIN, END_IDLE, END_INPUT, END_OPEN, END_REUSED, UNMETERED_TRANSIT
 
 # Flows that are closed for their time-out at one packet; a longer queue goes on at the next.
 EXPIRY_BUDGET = 64
@@ -42,7 +42,7 @@ FAR_FUTURE_NS = np.int64(2**63 - 1)
 def meter_frames(tables, buffer, frames, first):
     """Meter `frames[first:]` (FRAME) of `buffer` (read-only uint8). Returns (status, frame to go on at)."""
     for i in range(first, frames.shape[0]):
-        status = room_for_frame(tables, frames[i].time_ns)
+        status = room_for_frame(tables, packet_time(frames[i]))
         if status != DONE:
             return status, i
         meter_frame(tables, buffer, frames[i])
@@ -50,10 +50,16 @@ def meter_frames(tables, buffer, frames, first):
 
 
 @helper
+def packet_time(frame):
+    """The frame's time, before the end of all time, so that an interval can hold it."""
+    return min(frame.time_ns, FAR_FUTURE_NS - 1)
+
+
+@helper
 def room_for_frame(tables, time_ns):
     """DONE, or what has to be done outside before a frame of this time can be metered."""
     state = tables.state[0]
-    if max(time_ns, state.clock_ns) >= state.interval_end_ns:
+    if time_ns >= state.interval_end_ns or state.clock_ns >= state.interval_end_ns:
         return INTERVAL
     return room_in_tables(tables)
 
@@ -77,7 +83,7 @@ def meter_frame(tables, buffer, frame):
     """One frame: exactly one place takes its octets."""
     state = tables.state[0]
     packet = tables.packet[0]
-    time_ns = frame.time_ns
+    time_ns = packet_time(frame)
     if time_ns > state.clock_ns:
         state.clock_ns = time_ns
     if state.observed_frames == 0 or time_ns < state.first_packet_ns:
@@ -101,7 +107,7 @@ def meter_frame(tables, buffer, frame):
         tables.unmetered_frames[status - 1] += 1
         tables.unmetered_octets[status - 1] += packet.octets
     elif packet.fragment == 2:
-        meter_fragment(tables, packet)
+        meter_fragment(tables, buffer, packet)
     elif not packet.quoted or not meter_quoted(tables, packet):
         meter_packet(tables, buffer, packet)
 
@@ -238,13 +244,14 @@ def meter_segment(tables, buffer, packet, place, from_server):
                 state.retransmitted_octets += packet.octets
         if flow.phase == PHASE_NAMED and packet.tcp_flags & TCP_RST == 0:
             answer(tables, place)
-        if flow.phase <= PHASE_NAMED and packet.payload_captured > 0 and not was_closed:
+        if flow.phase <= PHASE_NAMED and packet.payload_captured > 0:
             sequence = packet.tcp_sequence + (1 if packet.tcp_flags & TCP_SYN else 0)
             inspect_segment(tables, buffer, packet, place, from_server, sequence, expected)
         track_reset(flow, packet)
     if packet.tcp_flags & TCP_RST == 0:
         take_part(tables, place, from_server)
-    if flow.phase <= PHASE_NAMED and not was_closed and close_reason(flow) != END_OPEN:
+    if flow.phase <= PHASE_NAMED and close_reason(flow) == END_FIN:
+        # A reset may never have arrived: what follows it is charged, but its name is still worth knowing.
         close_inspection(tables, place)
     touch(tables, place, order_of(flow, packet))
     after_close = 1 if was_closed and packet.payload_octets > 0 else 0
@@ -252,7 +259,7 @@ def meter_segment(tables, buffer, packet, place, from_server):
 
 
 @helper
-def meter_fragment(tables, packet):
+def meter_fragment(tables, buffer, packet):
     """A later fragment: to the flow of its first, or held until that comes. Between strangers it is transit."""
     version = packet.version
     ranges = tables.subscriber_ranges
@@ -263,7 +270,7 @@ def meter_fragment(tables, packet):
         tables.unmetered_frames[UNMETERED_TRANSIT] += 1
         tables.unmetered_octets[UNMETERED_TRANSIT] += packet.octets
         return
-    match = later_fragment(tables, packet)
+    match = later_fragment(tables, buffer, packet)
     if match < 0:
         return
     place = match >> 1
@@ -279,10 +286,7 @@ def meter_quoted(tables, packet):
     It must go to the end whose packet it quotes, and there can be no more errors than that end sent packets: else ICMP
     would be a tunnel at the expense of whatever flow it quotes.
     """
-    if (
-        packet.quoted_source_low != packet.destination_low
-        or packet.quoted_source_high != packet.destination_high
-    ):
+    if packet.quoted_source_low != packet.destination_low or packet.quoted_source_high != packet.destination_high:
         return 0
     tag = flow_tag(
         tables,

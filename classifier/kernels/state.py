@@ -150,6 +150,7 @@ FRAGMENT = np.dtype(
         ("protocol", "u1"),
         ("used", "u1"),
         ("from_server", "u1"),
+        ("sequence", "u4"),  # TCP: what the first octet after the IP header would have
     ]
 )
 

@@ -83,7 +83,9 @@ def track_client(flow, packet):
         flow.tcp_state |= TCP_SYN_CLIENT
     if flags & TCP_FIN:
         flow.tcp_state |= TCP_FIN_CLIENT
-    end = (sequence + packet.payload_octets + (1 if flags & TCP_SYN else 0) + (1 if flags & TCP_FIN else 0)) & 0xFFFFFFFF
+    end = (
+        sequence + packet.payload_octets + (1 if flags & TCP_SYN else 0) + (1 if flags & TCP_FIN else 0)
+    ) & 0xFFFFFFFF
     if not flow.tcp_state & TCP_SEEN_CLIENT:
         flow.tcp_state |= TCP_SEEN_CLIENT
         flow.client_next = end
@@ -120,7 +122,9 @@ def track_server(flow, packet):
         flow.tcp_state |= TCP_SYN_SERVER
     if flags & TCP_FIN:
         flow.tcp_state |= TCP_FIN_SERVER
-    end = (sequence + packet.payload_octets + (1 if flags & TCP_SYN else 0) + (1 if flags & TCP_FIN else 0)) & 0xFFFFFFFF
+    end = (
+        sequence + packet.payload_octets + (1 if flags & TCP_SYN else 0) + (1 if flags & TCP_FIN else 0)
+    ) & 0xFFFFFFFF
     if not flow.tcp_state & TCP_SEEN_SERVER:
         flow.tcp_state |= TCP_SEEN_SERVER
         flow.server_next = end
@@ -149,3 +153,13 @@ def track_reset(flow, packet):
     """A reset closes the flow at once."""
     if packet.tcp_flags & TCP_RST:
         flow.tcp_state |= TCP_RESET
+
+
+@helper
+def track_fragment(flow, from_server, end):
+    """A later fragment of a segment ends at this sequence number."""
+    if from_server:
+        if sequence_difference(end, np.int64(flow.server_next)) > 0:
+            flow.server_next = end & 0xFFFFFFFF
+    elif sequence_difference(end, np.int64(flow.client_next)) > 0:
+        flow.client_next = end & 0xFFFFFFFF

@@ -1,4 +1,6 @@
-"""Tunnels of the operator's own network: GTP-U, GRE, VXLAN, Geneve, IP in IP, 6in4 (accounting 1.3).
+"""Tunnels of the operator's own network (accounting 1.3).
+
+GTP-U, GRE (also in UDP, and with mirrored frames), VXLAN, Geneve, IP in IP, 6in4.
 
 A tunnel is opened only where neither outer address is a subscriber's: a subscriber who wraps a packet is charged for the
 outer one. After `read_tunnel` says 1, `next_type` and `position` are what is inside.
@@ -7,12 +9,15 @@ outer one. After `read_tunnel` says 1, `next_type` and `position` are what is in
 from __future__ import annotations
 
 from classifier.iana import (
+    ETHERTYPE_ERSPAN,
+    ETHERTYPE_ERSPAN_III,
     ETHERTYPE_GRE_PPP,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
     ETHERTYPE_MPLS,
     ETHERTYPE_TRANSPARENT_BRIDGING,
     PORT_GENEVE,
+    PORT_GRE,
     PORT_GTP_U,
     PORT_VXLAN,
     PPP_COMPRESSED_IPV4,
@@ -40,7 +45,13 @@ def read_tunnel(frame, packet, subscriber_ranges):
     protocol = packet.protocol
     if protocol == PROTOCOL_UDP:
         port = packet.destination_port
-        if port != PORT_GTP_U and port != PORT_VXLAN and port != PORT_GENEVE:
+        if (
+            port != PORT_GTP_U
+            and port != PORT_VXLAN
+            and port != PORT_GENEVE
+            and port != PORT_GRE
+            and packet.source_port != PORT_GTP_U
+        ):
             return 0
     elif protocol != PROTOCOL_GRE and protocol != PROTOCOL_IPV4 and protocol != PROTOCOL_IPV6:
         return 0
@@ -58,12 +69,14 @@ def read_tunnel(frame, packet, subscriber_ranges):
         packet.next_type = ETHERTYPE_IPV6
         return 1
     if protocol == PROTOCOL_GRE:
-        return read_gre(frame, packet)
-    if packet.destination_port == PORT_GTP_U:
-        return read_gtp(frame, packet)
+        return read_gre(frame, packet, packet.position)
+    if packet.destination_port == PORT_GRE:
+        return read_gre(frame, packet, packet.payload_start)
     if packet.destination_port == PORT_VXLAN:
         return read_vxlan(frame, packet)
-    return read_geneve(frame, packet)
+    if packet.destination_port == PORT_GENEVE:
+        return read_geneve(frame, packet)
+    return read_gtp(frame, packet)
 
 
 @helper
@@ -151,9 +164,8 @@ def read_geneve(frame, packet):
 
 
 @helper
-def read_gre(frame, packet):
+def read_gre(frame, packet, start):
     """GRE version 0 (RFC 2784, RFC 2890) and PPTP's version 1 (RFC 2637)."""
-    start = packet.position
     room = packet.captured_end - start
     if room < 4:
         return 0
@@ -169,19 +181,31 @@ def read_gre(frame, packet):
             octets += 4
         if flags & 0x1000:
             octets += 4
-        if kind == ETHERTYPE_TRANSPARENT_BRIDGING:
-            return step_into_ethernet(frame, packet, start + octets)
-        if room < octets or kind not in (ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS):
-            return 0
-        packet.position = start + octets
-        packet.next_type = kind
-        return 1
+        if kind == ETHERTYPE_ERSPAN and flags & 0x1000:
+            octets += 8
+        elif kind == ETHERTYPE_ERSPAN_III:
+            if room < octets + 12:
+                return 0
+            octets += 20 if u8(frame, start + octets + 11) & 1 else 12
+        elif kind not in (ETHERTYPE_TRANSPARENT_BRIDGING, ETHERTYPE_ERSPAN):
+            return read_gre_payload(frame, packet, start + octets, kind)
+        return step_into_ethernet(frame, packet, start + octets)
     if flags & 0x7 != 1 or kind != ETHERTYPE_GRE_PPP or flags & 0x1000 == 0:
         return 0
     octets += 8
     if flags & 0x0080:
         octets += 4
     return read_tunnelled_ppp(frame, packet, start + octets)
+
+
+@helper
+def read_gre_payload(frame, packet, start, kind):
+    """IP or MPLS right after the GRE header."""
+    if packet.captured_end < start or kind not in (ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS):
+        return 0
+    packet.position = start
+    packet.next_type = kind
+    return 1
 
 
 @helper

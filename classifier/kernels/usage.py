@@ -23,11 +23,7 @@ def usage_row(tables, interval, subscriber, application, evidence, standing):
     key = mix(np.uint64(interval) << SHIFT_SUBSCRIBER | np.uint64(subscriber))
     key = mix(
         key
-        ^ (
-            np.uint64(application) << SHIFT_APPLICATION
-            | np.uint64(evidence) << SHIFT_EVIDENCE
-            | np.uint64(standing)
-        )
+        ^ (np.uint64(application) << SHIFT_APPLICATION | np.uint64(evidence) << SHIFT_EVIDENCE | np.uint64(standing))
         ^ state.seed
     )
     home = low_bits(key) & (tables.usage_index.shape[0] - 1)

@@ -17,7 +17,7 @@ from classifier.kernels.meter import finish_flows, meter_frames
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 from classifier.kernels.state import DONE, FLOWS, INTERVAL, NAMES, USAGE
-from classifier.metering.tables import Limits, make_tables
+from classifier.metering.tables import FAR_FUTURE_NS, Limits, make_tables
 from classifier.records import EVIDENCE, UNMETERED
 
 # Volumes beyond a bound, in STATE, and what a person is told of them.
@@ -103,7 +103,8 @@ class Meter:
             if status == DONE:
                 return
             if status == INTERVAL:
-                self._next_interval(max(int(frames[position].time_ns), int(self._state.clock_ns)))
+                time_ns = min(int(frames[position].time_ns), FAR_FUTURE_NS - 1)
+                self._next_interval(max(time_ns, int(self._state.clock_ns)))
             else:
                 self._make_room(status)
 

@@ -74,7 +74,13 @@ def _none(count: int) -> np.ndarray:
 
 
 def make_tables(
-    lookup: Lookup, subscriber_ranges: Ranges, listed_subscribers: int, limits: Limits, *, log_flows: bool, seed: int | None
+    lookup: Lookup,
+    subscriber_ranges: Ranges,
+    listed_subscribers: int,
+    limits: Limits,
+    *,
+    log_flows: bool,
+    seed: int | None,
 ) -> Bundle:
     """Fresh tables. `listed_subscribers` of them have the numbers 1 … n; `seed` None takes a secret one."""
     if not 1 <= limits.flows <= FLOW_CAPACITY_LIMIT:
