@@ -7,7 +7,6 @@ it is complete and not before; that it can be written is found out before any wo
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Iterable, Sequence
@@ -57,9 +56,8 @@ class Output:
         target = os.path.realpath(path)
         mode = stat.S_IMODE(os.stat(target).st_mode) if os.path.isfile(target) else None
         if os.path.exists(target) and (mode is None or not os.access(target, os.W_OK)):
-            return open(
-                target, "w", encoding="utf-8", newline=""
-            )  # a device or pipe; a folder or a file not ours says no
+            # A device or a pipe is written in place; a folder, or a file that is not ours to write, refuses.
+            return open(target, "w", encoding="utf-8", newline="")
         folder, name = os.path.split(target)
         temporary = os.path.join(folder, f".{name}.{os.getpid()}.part")
         stream = open(temporary, "x", encoding="utf-8", newline="")  # noqa: SIM115 (`__exit__` closes it)
@@ -94,6 +92,8 @@ class Output:
         """Columns to fill: the terminal's, or those of an ordinary one where this is none."""
         if self._path is not None:
             return WIDTH_WITHOUT_TERMINAL
+        import shutil  # it brings four compression libraries along
+
         return shutil.get_terminal_size((WIDTH_WITHOUT_TERMINAL, 24)).columns
 
     def write(self, pieces: Iterable[str]) -> None:

@@ -24,11 +24,11 @@ from classifier.reports.words import (
 SUBSCRIBERS_SHOWN = 50
 _NOTHING = "-"
 _EVIDENCE = {
-    "verified": "name backed by the server's address or by DNS",
+    "verified": "name, and address or DNS agree",
     "claimed": "name alone",
     "address": "address range alone",
-    "contradicted": "name at odds with the address or with another name",
-    "none": "nothing that tells an application",
+    "contradicted": "name at odds with address or name",
+    "none": "neither name nor address",
 }
 
 
