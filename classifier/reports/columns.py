@@ -39,15 +39,15 @@ def natural_widths(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> 
     return widths
 
 
-def total_width(widths: Sequence[int]) -> int:
+def total_width(widths: Sequence[int], gap: str = GAP) -> int:
     """What a line of these columns takes."""
-    return sum(widths) + len(GAP) * (len(widths) - 1)
+    return sum(widths) + len(gap) * (len(widths) - 1)
 
 
-def fit_widths(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
+def fit_widths(columns: Sequence[Column], widths: Sequence[int], width: int, gap: str = GAP) -> list[int]:
     """`widths` with the columns that may be cut made narrower, the widest first, until a line fits `width`."""
     fitted = list(widths)
-    for _ in range(total_width(widths) - width):
+    for _ in range(total_width(widths, gap) - width):
         cuttable = [
             place for place, column in enumerate(columns) if column.least is not None and fitted[place] > column.least
         ]
@@ -57,7 +57,7 @@ def fit_widths(columns: Sequence[Column], widths: Sequence[int], width: int) -> 
     return fitted
 
 
-def row_text(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[str]) -> str:
+def row_text(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[str], gap: str = GAP) -> str:
     """One row. A cell that is wider than its column is cut if the column may be cut, else it pushes the rest along."""
     shown = []
     for column, width, cell in zip(columns, widths, cells, strict=True):
@@ -66,12 +66,12 @@ def row_text(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[s
             text = cut(text, width, column.keep_end)
         padding = " " * (width - cell_width(text))
         shown.append(padding + text if column.right else text + padding)
-    return GAP.join(shown).rstrip()
+    return gap.join(shown).rstrip()
 
 
-def heading_text(columns: Sequence[Column], widths: Sequence[int]) -> str:
+def heading_text(columns: Sequence[Column], widths: Sequence[int], gap: str = GAP) -> str:
     """The headings over these columns."""
-    return row_text(columns, widths, [column.heading for column in columns])
+    return row_text(columns, widths, [column.heading for column in columns], gap)
 
 
 def table_lines(

@@ -7,19 +7,30 @@ first of them, so that nobody waits for the last; what is wider later is cut on 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from classifier.records import FlowRecord
-from classifier.reports.columns import Column, Line, fit_widths, heading_text, natural_widths, row_text
+from classifier.reports.columns import (
+    GAP,
+    Column,
+    Line,
+    cut,
+    fit_widths,
+    heading_text,
+    natural_widths,
+    row_text,
+    total_width,
+)
 from classifier.reports.words import octets_text, time_text
 
 # How many flows are looked at before the first is printed.
 SAMPLE_FLOWS = 500
 COLUMNS = (
     Column("subscriber", least=10),
-    Column("client", least=12),
-    Column("server", least=15),
+    Column("client", least=15),
+    Column("server", least=18, keep_end=True),
     Column("prot", least=4),
     Column("application", least=11),
     Column("evidence", least=8),
@@ -27,7 +38,9 @@ COLUMNS = (
     Column("down", right=True),
     Column("name", least=12, keep_end=True),
 )
+_CLIENT = 1
 _WITHOUT_CUTS = tuple(column._replace(least=None) for column in COLUMNS)
+_NARROW_GAP = " "
 _WITH_PORTS = frozenset({"tcp", "udp", "udplite", "sctp"})
 
 
@@ -64,22 +77,29 @@ def flow_json_lines(flows: Iterable[FlowRecord]) -> Iterator[str]:
 
 
 def flow_table(flows: Iterable[FlowRecord], width: int | None) -> Iterator[Line]:
-    """Headings, then a line for each flow: in `width` columns of a terminal, or uncut where it is None."""
+    """Headings, then a line for each flow: in `width` columns of a terminal, or uncut where it is None.
+
+    A terminal that is too narrow for all of it does without the clients' ports first; below 100 columns the ends of the
+    lines are cut off.
+    """
     flows = iter(flows)
-    sample = [_cells(flow) for flow in islice(flows, SAMPLE_FLOWS)]
-    widths = natural_widths(COLUMNS, sample)
-    columns = _WITHOUT_CUTS
+    sample = list(islice(flows, SAMPLE_FLOWS))
+    cells, columns, gap = _cells, _WITHOUT_CUTS, GAP
+    widths = natural_widths(columns, map(cells, sample))
     if width is not None:
         columns = COLUMNS
-        widths = fit_widths(columns, widths, width)
-    yield Line(heading_text(columns, widths), "heading")
-    for cells in chain(sample, map(_cells, flows)):
-        yield Line(row_text(columns, widths, cells))
+        if total_width(widths) > width:
+            cells, gap = _narrow_cells, _NARROW_GAP
+            widths = fit_widths(columns, natural_widths(columns, map(cells, sample)), width, gap)
+    line_width = sys.maxsize if width is None else width
+    yield Line(cut(heading_text(columns, widths, gap), line_width), "heading")
+    for flow in chain(sample, flows):
+        yield Line(cut(row_text(columns, widths, cells(flow), gap), line_width))
 
 
-def _cells(flow: FlowRecord) -> tuple[str, ...]:
+def _cells(flow: FlowRecord) -> list[str]:
     names = [name for name in (flow.name, flow.other_name) if name is not None]
-    return (
+    return [
         flow.subscriber or "-",
         _end(flow.client, flow.client_port, flow.protocol),
         _end(flow.server, flow.server_port, flow.protocol),
@@ -89,7 +109,13 @@ def _cells(flow: FlowRecord) -> tuple[str, ...]:
         octets_text(flow.uplink_octets),
         octets_text(flow.downlink_octets),
         " / ".join(names) or "-",
-    )
+    ]
+
+
+def _narrow_cells(flow: FlowRecord) -> list[str]:
+    cells = _cells(flow)
+    cells[_CLIENT] = flow.client
+    return cells
 
 
 def _end(address: str, port: int, protocol: str) -> str:
