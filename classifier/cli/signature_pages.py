@@ -54,7 +54,7 @@ def list_lines(catalogue: Catalogue, width: int) -> list[Line]:
         for entry in answer["applications"]
     ]
     columns = (
-        Column("application", least=12),
+        Column("application"),
         Column("title", least=4),
         Column("domains", right=True),
         Column("prefixes", right=True),
@@ -68,7 +68,7 @@ def list_lines(catalogue: Catalogue, width: int) -> list[Line]:
             for entry in answer["programmes"]
         ]
         columns = (
-            Column("programme", least=12),
+            Column("programme"),
             Column("paid by"),
             Column("starts"),
             Column("ends"),
