@@ -309,7 +309,7 @@ def test_any_octets_on_any_link_are_read_the_same_whatever_lies_around_them(octe
 
 @pytest.mark.parametrize("octets", [0, 1, 7])
 def test_an_icmp_error_about_a_packet_shorter_than_64_bits_of_data_quotes_it_all(octets):
-    """RFC 792 asks for the header and 64 bits of data: what is shorter is quoted whole, and a flow without ports needs none."""
+    """RFC 792: the header and 64 bits of data, or all of less; a flow without ports needs none of them."""
     quoted = ip_packet("10.0.0.1", "203.0.113.5", 99, b"x" * octets)
     _, found = DECODER(ip_packet("203.0.113.5", "10.0.0.1", 1, icmp_error(quoted)), LINK_RAW)
     assert (found["quoted"], found["quoted_protocol"]) == (1, 99)
