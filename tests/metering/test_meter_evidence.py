@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from frames import ACK, FIN, PSH, RST, SYN, TCP, UDP, client_hello, modest
 from hypothesis import given
@@ -139,7 +141,7 @@ def test_late_identity_puts_each_intervals_octets_into_its_own_interval():
 def test_a_hello_in_segments_of_any_cut_and_order_gives_its_name(cuts, random, over_end):
     """Trick 10: joined by sequence number; segments twice or overlapping too, as long as they say the same."""
     places = [0, *sorted(set(cuts)), len(HELLO)]
-    segments = [(a, HELLO[a:b]) for a, b in zip(places, places[1:], strict=False)]
+    segments = [(a, HELLO[a:b]) for a, b in itertools.pairwise(places)]
     segments += random.sample(segments, min(2, len(segments)))
     if over_end:
         start = random.randrange(len(HELLO))
@@ -158,7 +160,7 @@ def test_a_long_hello_in_any_order_without_its_handshake_gives_its_name(cuts, ra
     """The capture begins in mid-flow: nobody knows where the stream begins until all segments are there."""
     hello = client_hello("alpha.example", 1700)
     places = [0, *sorted({cut for cut in cuts if cut < len(hello)}), len(hello)]
-    segments = [(a, hello[a:b]) for a, b in zip(places, places[1:], strict=False)]
+    segments = [(a, hello[a:b]) for a, b in itertools.pairwise(places)]
     random.shuffle(segments)
     talk = Talk()
     for offset, payload in segments:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 import pytest
@@ -27,7 +28,7 @@ def pieces(source, destination, protocol, datagram, cuts, identification) -> lis
             more=int(b < len(datagram)),
             offset_octets=a,
         )
-        for a, b in zip(places, places[1:], strict=False)
+        for a, b in itertools.pairwise(places)
     ]
 
 
