@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _abandon_output()
         if os.environ.get(DEBUG_VARIABLE):
             raise
-        say(f"{error.filename or 'output'}: {error.strerror or error}; check the disk and the permissions")
+        say(f"{error.filename or 'reading or writing'}: {error.strerror or error}; check the disk and the permissions")
         return FreeflowError.exit_status
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
@@ -73,7 +73,7 @@ def make_parser() -> Parser:
 
 
 def _abandon_output() -> None:
-    """Let the interpreter flush what is left of standard output into nothing: it would complain on its way out."""
+    """Let the interpreter flush what is left of standard output into nothing (Python's library/signal, SIGPIPE)."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

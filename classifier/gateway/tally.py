@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -67,7 +67,6 @@ class Tally:
         """The report: `totals` are the meter's own accounts, which these sums have to meet."""
         columns = _unpack(self._key)
         octets = self._volumes[:, 0] + self._volumes[:, 1]
-        charged_octets = np.where(columns["part"] == PART_CHARGED, octets, 0)
         flows = dict(totals.evidence_flows)
         return UsageReport(
             first_packet_ns=totals.first_packet_ns,
@@ -78,7 +77,7 @@ class Tally:
             discounted=self._part(columns, PART_DISCOUNTED),
             charged=self._part(columns, PART_CHARGED),
             pending=Volume(totals.pending_frames, totals.pending_uplink_octets, totals.pending_downlink_octets),
-            charged_because=_reasons(columns["reason"], charged_octets),
+            charged_because=_reasons(zip(columns["reason"].tolist(), octets.tolist(), strict=True)),
             unmetered=tuple(UnmeteredUsage(*entry) for entry in totals.unmetered),
             subscribers=self._subscribers(columns, octets, subscriber_label),
             programmes=self._programmes(columns, octets),
@@ -109,53 +108,74 @@ class Tally:
     def _subscribers(
         self, columns: dict[str, np.ndarray], octets: np.ndarray, subscriber_label: Callable[[int], str]
     ) -> tuple[SubscriberUsage, ...]:
-        """Most octets first, then by name; the sorted keys keep a subscriber's rows together."""
-        usages = []
-        subscriber = columns["subscriber"]
-        for first, last in _runs(subscriber):
-            rows = slice(first, last)
-            applications = self._applications({name: column[rows] for name, column in columns.items()}, rows)
-            parts = columns["part"][rows]
-            usages.append(
-                SubscriberUsage(
-                    subscriber_label(int(subscriber[first])),
-                    *(int(octets[rows][parts == part].sum()) for part in range(3)),
-                    applications,
-                )
+        """Most octets first, then by name. The sorted keys keep a subscriber's rows together, and an application's in it."""
+        if not self._key.size:
+            return ()
+        subscriber, application = columns["subscriber"], columns["application"]
+        edges = _edges(_changes(subscriber))
+        usages = [
+            (subscriber_label(number), parts, applications)
+            for number, parts, applications in zip(
+                subscriber[edges].tolist(),
+                _parts(columns["part"], octets, edges),
+                self._applications(columns, octets, edges, _edges(_changes(subscriber) | _changes(application))),
+                strict=True,
             )
-        return tuple(sorted(usages, key=lambda usage: (-usage.octets, usage.subscriber)))
+        ]
+        usages.sort(key=lambda usage: (-sum(usage[1]), usage[0]))
+        return tuple(SubscriberUsage(label, *parts, applications) for label, parts, applications in usages)
 
-    def _applications(self, columns: dict[str, np.ndarray], rows: slice) -> tuple[ApplicationUsage, ...]:
-        usages = []
-        volumes = self._volumes[rows]
-        for first, last in _runs(columns["application"]):
-            uplink, downlink, up_packets, down_packets = (int(value) for value in volumes[first:last].sum(axis=0))
-            octets = volumes[first:last, 0] + volumes[first:last, 1]
-            parts = columns["part"][first:last]
-            usages.append(
+    def _applications(
+        self, columns: dict[str, np.ndarray], octets: np.ndarray, subscribers: np.ndarray, edges: np.ndarray
+    ) -> list[tuple[ApplicationUsage, ...]]:
+        """Each subscriber's applications, most octets first; `subscribers` and `edges` are the first rows of their runs."""
+        volumes = np.add.reduceat(self._volumes, edges, axis=0).tolist()
+        parts = _parts(columns["part"], octets, edges)
+        names = [self._application_names[number] for number in columns["application"][edges].tolist()]
+        ends = [*edges[1:].tolist(), len(octets)]
+        reason, octets_of = columns["reason"].tolist(), octets.tolist()
+        lists: list[list[ApplicationUsage]] = []
+        starts = set(subscribers.tolist())
+        for place, (first, end) in enumerate(zip(edges.tolist(), ends, strict=True)):
+            if first in starts:
+                lists.append([])
+            uplink, downlink, up_packets, down_packets = volumes[place]
+            lists[-1].append(
                 ApplicationUsage(
-                    self._application_names[columns["application"][first]],
+                    names[place],
                     uplink,
                     downlink,
                     up_packets + down_packets,
-                    *(int(octets[parts == part].sum()) for part in range(3)),
-                    _reasons(columns["reason"][first:last], octets),
+                    *parts[place],
+                    _reasons(zip(reason[first:end], octets_of[first:end], strict=True)),
                 )
             )
-        return tuple(
-            sorted(usages, key=lambda usage: (-usage.uplink_octets - usage.downlink_octets, usage.application))
-        )
+        return [
+            tuple(sorted(usages, key=lambda usage: (-usage.uplink_octets - usage.downlink_octets, usage.application)))
+            for usages in lists
+        ]
 
 
-def _runs(column: np.ndarray) -> list[tuple[int, int]]:
-    """(first, end) of each run of equal values."""
-    if not column.size:
-        return []
-    edges = np.flatnonzero(column[1:] != column[:-1]) + 1
-    return list(zip([0, *edges.tolist()], [*edges.tolist(), column.size], strict=True))
+def _changes(column: np.ndarray) -> np.ndarray:
+    return column[1:] != column[:-1]
 
 
-def _reasons(reason: np.ndarray, octets: np.ndarray) -> tuple[tuple[str, int], ...]:
-    """(reason, octets) of what is charged, most octets first."""
-    sums = [(REASONS[place], int(octets[reason == place].sum())) for place in np.unique(reason[reason >= 0])]
-    return tuple(sorted(sums, key=lambda entry: (-entry[1], entry[0])))
+def _edges(changes: np.ndarray) -> np.ndarray:
+    """The first row of each run, where `changes` says which rows differ from the one before."""
+    return np.concatenate([[0], np.flatnonzero(changes) + 1])
+
+
+def _parts(part: np.ndarray, octets: np.ndarray, edges: np.ndarray) -> list[tuple[int, ...]]:
+    """Octets zero-rated, discounted and charged, of each run."""
+    sums = [np.add.reduceat(np.where(part == number, octets, 0), edges).tolist() for number in range(3)]
+    return list(zip(*sums, strict=True))
+
+
+def _reasons(rows: Iterable[tuple[int, int]]) -> tuple[tuple[str, int], ...]:
+    """(reason, octets) of what is charged, most octets first, from (place in REASONS or -1, octets)."""
+    sums: dict[int, int] = {}
+    for reason, octets in rows:
+        if reason >= 0:
+            sums[reason] = sums.get(reason, 0) + octets
+    named = ((REASONS[reason], octets) for reason, octets in sums.items())
+    return tuple(sorted(named, key=lambda entry: (-entry[1], entry[0])))

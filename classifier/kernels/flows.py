@@ -1,6 +1,6 @@
 """The flow table: bidirectional 5-tuples in slots that do not move, found through an index with open addressing.
 
-Rules: fixed capacity; when full, the flow idle for longest makes room (counted) and its octets are posted like those of any
+Rules: fixed capacity; beyond it, the flow idle for longest makes room (counted) and its octets are posted like those of any
 flow that ends. Both ends hash alike, so one look-up finds a flow whichever end sent. A slot's number stays good until its
 flow ends; whoever keeps one also keeps the flow's serial.
 """
@@ -21,8 +21,9 @@ from classifier.kernels.state import (
     ORDER_TRANSITORY,
     ORDER_UDP,
     PHASE_INSPECTED,
+    RULE_NO_HOST_NAME,
 )
-from classifier.kernels.verdict import RULE_NO_HOST_NAME, decide
+from classifier.kernels.verdict import decide
 from classifier.records import END_EVICTED
 
 SHIFT_TAG = np.uint64(32)
@@ -74,11 +75,8 @@ def find_flow(tables, tag, version, a_high, a_low, a_port, b_high, b_low, b_port
 def open_flow(
     tables, tag, version, client_high, client_low, client_port, server_high, server_low, server_port, protocol
 ):
-    """Make a flow, evicting the one idle for longest if the table is full. Its place."""
+    """Make a flow; its place. The table has room: `evict` sees to it before every frame."""
     state = tables.state[0]
-    if state.flow_count == tables.flows.shape[0]:
-        state.flows_evicted += 1
-        end_flow(tables, order_oldest(tables), END_EVICTED)
     state.free_flow -= 1
     place = np.int64(tables.free_flows[state.free_flow])
     state.flow_count += 1
@@ -185,6 +183,18 @@ def index_remove(tables, tag, place):
             tables.flow_index[hole] = entry
             hole = position
     tables.flow_index[hole] = np.uint64(0)
+
+
+@helper
+def evict(tables):
+    """End the flows idle for longest, so that at most `flow_capacity` are left before the next frame.
+
+    The slots beyond are for the flows that one frame may open, SLOTS_PER_FRAME at most.
+    """
+    state = tables.state[0]
+    while state.flow_count > state.flow_capacity:
+        state.flows_evicted += 1
+        end_flow(tables, order_oldest(tables), END_EVICTED)
 
 
 @helper

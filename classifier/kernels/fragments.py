@@ -12,11 +12,10 @@ from classifier.iana import PROTOCOL_TCP
 from classifier.kernels.deliver import deliver, take_part
 from classifier.kernels.flows import find_flow, flow_tag, open_flow
 from classifier.kernels.hashing import hash_address, low_bits, mix
-from classifier.kernels.inspect import inspect_fragment
 from classifier.kernels.jit import helper
-from classifier.kernels.state import PHASE_NAMED
-from classifier.kernels.tcp import track_fragment
+from classifier.kernels.tcp import close_reason
 from classifier.kernels.usage import held_free, held_take
+from classifier.records import END_OPEN
 
 # RFC 8200, 4.5: a datagram whose fragments take longer is given up; its identification may come again.
 FRAGMENT_TIMEOUT_NS = 60 * 10**9
@@ -28,7 +27,7 @@ def fragment_home(tables, packet):
     seed = tables.state[0].seed
     ends = hash_address(seed, packet.source_high, packet.source_low)
     ends = mix(ends ^ hash_address(seed, packet.destination_high, packet.destination_low))
-    key = mix(ends ^ np.uint64(packet.fragment_id << 8 | packet.protocol))
+    key = mix(ends ^ np.uint64(packet.fragment_id << 8 | packet.fragment_protocol))
     return low_bits(key) & (tables.fragment_index.shape[0] - 1)
 
 
@@ -44,7 +43,7 @@ def find_fragment(tables, packet, home):
             and entry.destination_low == packet.destination_low
             and entry.source_high == packet.source_high
             and entry.destination_high == packet.destination_high
-            and entry.protocol == packet.protocol
+            and entry.protocol == packet.fragment_protocol
             and entry.version == packet.version
         ):
             if tables.state[0].clock_ns - entry.time_ns <= FRAGMENT_TIMEOUT_NS:
@@ -70,11 +69,12 @@ def open_fragment(tables, packet, home):
     entry.destination_low = packet.destination_low
     entry.identification = packet.fragment_id
     entry.version = packet.version
-    entry.protocol = packet.protocol
+    entry.protocol = packet.fragment_protocol
     entry.time_ns = state.clock_ns
     entry.serial = 0
     entry.flow = -1
     entry.from_server = 0
+    entry.after_close = 0
     entry.held = -1
     entry.used = 1
     entry.next = tables.fragment_index[home]
@@ -145,7 +145,7 @@ def pour(tables, number, place, from_server):
             np.int64(volume.client_octets),
             np.int64(volume.client_packets),
             np.int64(volume.interval),
-            0,
+            np.int64(entry.after_close),
         )
         held = held_free(tables, held)
     entry.held = -1
@@ -163,6 +163,7 @@ def first_fragment(tables, packet, place, from_server):
     entry.serial = tables.flows[place].serial
     entry.from_server = from_server
     if packet.protocol == PROTOCOL_TCP:
+        entry.after_close = close_reason(tables.flows[place]) != END_OPEN
         header = packet.payload_start - packet.position
         entry.sequence = (packet.tcp_sequence - header) & 0xFFFFFFFF
     if entry.held >= 0:
@@ -170,7 +171,7 @@ def first_fragment(tables, packet, place, from_server):
 
 
 @helper
-def later_fragment(tables, frame, packet):
+def later_fragment(tables, packet):
     """2 * place + direction of the flow that a later fragment belongs to, or -1 when its octets are held.
 
     A place may be missing for holding: then the flow without ports takes it.
@@ -181,8 +182,6 @@ def later_fragment(tables, frame, packet):
         number = open_fragment(tables, packet, home)
     entry = tables.fragments[number]
     if entry.serial > 0 and tables.flows[entry.flow].serial == entry.serial:
-        if packet.protocol == PROTOCOL_TCP:
-            later_segment(tables, frame, packet, entry)
         return 2 * np.int64(entry.flow) + np.int64(entry.from_server)
     if entry.serial == 0:
         state = tables.state[0]
@@ -205,13 +204,3 @@ def later_fragment(tables, frame, packet):
         packet.destination_high,
         packet.destination_low,
     )
-
-
-@helper
-def later_segment(tables, frame, packet, entry):
-    """The rest of a TCP segment: its octets belong behind those of the first fragment."""
-    flow = tables.flows[entry.flow]
-    sequence = np.int64(entry.sequence) + packet.fragment_offset
-    track_fragment(flow, entry.from_server, sequence + packet.wire_end - packet.position)
-    if flow.phase <= PHASE_NAMED:
-        inspect_fragment(tables, frame, packet, np.int64(entry.flow), np.int64(entry.from_server), sequence)

@@ -24,6 +24,7 @@ from classifier.kernels.names import RAW_AT, intern_name
 from classifier.kernels.state import (
     PHASE_INSPECTED,
     PHASE_NAMED,
+    RULE_NO_MATCH,
     TCP_ACK_CLIENT,
     TCP_ACK_SERVER,
     TCP_SEEN_CLIENT,
@@ -37,7 +38,7 @@ from classifier.kernels.streams import (
     stream_open,
 )
 from classifier.kernels.tls import NO_NAME, NOT_THIS, tls_begins, tls_name
-from classifier.kernels.verdict import RULE_NO_MATCH, decide, name_rule
+from classifier.kernels.verdict import decide, name_rule
 from classifier.records import SOURCE_HTTP_HOST, SOURCE_TLS_SNI
 
 
@@ -51,7 +52,10 @@ def inspect_segment(tables, frame, packet, place, from_server, sequence, expecte
     state = tables.state[0]
     flow.inspected += 1
     if flow.phase == PHASE_INSPECTED:
-        if flow.stream >= 0 and hello_restarts(tables, frame, packet, place, from_server):
+        if flow.stream >= 0 and (
+            hello_restarts(tables, frame, packet, place, from_server, sequence)
+            or leads_nowhere(tables, place, from_server, sequence)
+        ):
             stream_close(tables, place)
         if flow.stream < 0:
             open_for_segment(tables, frame, packet, place, from_server, sequence, expected)
@@ -79,7 +83,7 @@ def inspect_fragment(tables, frame, packet, place, from_server, sequence):
 
 
 @helper
-def hello_restarts(tables, frame, packet, place, from_server):
+def hello_restarts(tables, frame, packet, place, from_server, sequence):
     """1 if a hello or request begins in this segment while the stream holds nothing that could become one.
 
     Some hosts pad an ACK with octets that a capture takes for payload, and the hello then comes at the same number; and
@@ -92,6 +96,10 @@ def hello_restarts(tables, frame, packet, place, from_server):
     if tls_begins(data, start, present):
         return 0
     same_end = stream.from_server == from_server
+    if same_end:
+        ahead = sequence_difference(sequence, np.int64(stream.base)) - start
+        if ahead < 0 or (ahead == 0 and present == 0):
+            return 0  # what the stream waits for
     octets = packet.payload_captured
     if octets >= 6 and tls_begins(frame, packet.payload_start, octets):
         return not (same_end and http_begins(data, start, present))
@@ -100,6 +108,15 @@ def hello_restarts(tables, frame, packet, place, from_server):
     if same_end:
         return present > 0 and not http_begins(data, start, present)
     return present == 0 or method_octets(data, start, present) <= 0
+
+
+@helper
+def leads_nowhere(tables, place, from_server, sequence):
+    """1 if the stream waited for octets before the first segment seen, and now later ones come."""
+    stream = tables.streams[tables.flows[place].stream]
+    if stream.start != FLOATING_OFFSET or stream.from_server != from_server:
+        return 0
+    return sequence_difference(sequence, np.int64(stream.base)) >= stream.high
 
 
 @helper
@@ -163,7 +180,7 @@ def take_name(tables, place, found, source, stream):
         stream_close(tables, place)
         return
     flow.name_from_server = stream.from_server
-    flow.name_sequence = (np.int64(stream.base) + stream.start) & 0xFFFFFFFF
+    flow.name_end = (np.int64(stream.base) + stream.front) & 0xFFFFFFFF
     flow.phase = PHASE_NAMED
 
 
@@ -189,7 +206,7 @@ def finish_inspection(tables, place):
 
 @helper
 def answer(tables, place):
-    """If the other end has acknowledged octets of the hello, the name counts."""
+    """If the other end has acknowledged all the octets that gave the name, it counts."""
     flow = tables.flows[place]
     if flow.name_from_server:
         acknowledged = np.int64(flow.client_acknowledged)
@@ -197,7 +214,7 @@ def answer(tables, place):
     else:
         acknowledged = np.int64(flow.server_acknowledged)
         seen = flow.tcp_state & TCP_ACK_SERVER
-    if seen and sequence_difference(acknowledged, np.int64(flow.name_sequence)) > 0:
+    if seen and sequence_difference(acknowledged, np.int64(flow.name_end)) >= 0:
         stream_close(tables, place)
         decide(tables, place)
 

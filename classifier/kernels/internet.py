@@ -68,7 +68,9 @@ def read_ipv4(frame, packet):
     status = lacking(packet, IPV4_HEADER_OCTETS)
     if status != 0:
         if status == 1 + UNMETERED_TRUNCATED and packet.captured_end - start >= 4:
-            packet.octets = min(u16(frame, start + 2), packet.wire_end - start)
+            claimed = u16(frame, start + 2)
+            room = packet.wire_end - start
+            packet.octets = min(claimed, room) if claimed > 0 else room
         return status
     header = (u8(frame, start) & 0xF) * 4
     claimed = u16(frame, start + 2)
@@ -88,6 +90,7 @@ def read_ipv4(frame, packet):
         packet.fragment_id = u16(frame, start + 4)
         packet.fragment = 2 if fragment & 0x1FFF else 1
         packet.fragment_offset = (fragment & 0x1FFF) * 8
+        packet.fragment_protocol = packet.protocol
     packet.position = start + header
     return 0
 
@@ -150,6 +153,7 @@ def read_extensions(frame, packet):
             if field & 0xFFF9:  # RFC 6946: neither offset nor more means a whole packet
                 packet.fragment = 2 if field & 0xFFF8 else 1
                 packet.fragment_offset = field & 0xFFF8
+                packet.fragment_protocol = packet.protocol
                 packet.fragment_id = u32(frame, packet.position + 4)
             packet.position += 8
             if packet.fragment == 2:

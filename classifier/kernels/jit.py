@@ -64,10 +64,10 @@ kernel = numba.njit(cache=True, nogil=True)
 def helper(function):
     """A helper is called from kernels: it becomes part of the kernel that calls it.
 
-    Numba would compile it anew for every constant it is called with; one compilation per type is enough, and this is a
-    third of the first run's compile time.
+    Python must not call one: it has no wrapper for that. Numba would also compile it anew for every constant it is called
+    with; one compilation per type is enough. The two together halve the first run.
     """
-    dispatcher = numba.njit(no_cfunc_wrapper=True)(function)
+    dispatcher = numba.njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)(function)
     if JIT_DISABLED:
         return dispatcher
     template = dispatcher.get_call_template

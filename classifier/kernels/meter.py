@@ -10,9 +10,9 @@ import numpy as np
 
 from classifier.iana import PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_RST, TCP_SYN
 from classifier.kernels.deliver import deliver, take_part
-from classifier.kernels.flows import end_flow, find_flow, flow_tag, open_flow
-from classifier.kernels.fragments import drop_fragment, first_fragment, later_fragment
-from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_segment
+from classifier.kernels.flows import end_flow, evict, find_flow, flow_tag, open_flow
+from classifier.kernels.fragments import drop_fragment, find_fragment, first_fragment, fragment_home, later_fragment
+from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_fragment, inspect_segment
 from classifier.kernels.jit import helper, kernel
 from classifier.kernels.names import SHOWN_OCTETS
 from classifier.kernels.order import order_oldest, order_touch
@@ -20,21 +20,27 @@ from classifier.kernels.packet import decode
 from classifier.kernels.ranges import locate
 from classifier.kernels.state import (
     DONE,
+    EXPIRY_BUDGET,
     FLOWS,
     INTERVAL,
+    LOG_MARGIN,
     NAMES,
     ORDER_OTHER,
     ORDER_UDP,
     PHASE_NAMED,
     USAGE,
 )
-from classifier.kernels.tcp import begins_anew, close_reason, order_of, track_client, track_reset, track_server
+from classifier.kernels.tcp import (
+    begins_anew,
+    close_reason,
+    order_of,
+    track_client,
+    track_fragment,
+    track_reset,
+    track_server,
+)
 from classifier.records import END_FIN, END_IDLE, END_INPUT, END_OPEN, END_REUSED, UNMETERED_TRANSIT
 
-# Flows that are closed for their time-out at one packet; a longer queue goes on at the next.
-EXPIRY_BUDGET = 64
-# Flows that may end at one frame: the expired, one evicted, one begun anew, one of a fragment given up.
-LOG_MARGIN = 2 * EXPIRY_BUDGET
 FAR_FUTURE_NS = np.int64(2**63 - 1)
 
 
@@ -92,6 +98,8 @@ def meter_frame(tables, buffer, frame):
         state.last_packet_ns = time_ns
     if state.clock_ns > state.next_deadline_ns:
         expire(tables)
+    if state.flow_count > state.flow_capacity:
+        evict(tables)
     status = decode(
         buffer,
         packet,
@@ -270,13 +278,34 @@ def meter_fragment(tables, buffer, packet):
         tables.unmetered_frames[UNMETERED_TRANSIT] += 1
         tables.unmetered_octets[UNMETERED_TRANSIT] += packet.octets
         return
-    match = later_fragment(tables, buffer, packet)
+    match = later_fragment(tables, packet)
     if match < 0:
         return
     place = match >> 1
+    after_close = 0
+    if packet.protocol == PROTOCOL_TCP:
+        after_close = meter_segment_rest(tables, buffer, packet, place, match & 1)
     take_part(tables, place, match & 1)
     touch(tables, place, np.int64(tables.flows[place].order))
-    deliver(tables, place, match & 1, packet.octets, 1, tables.state[0].interval, 0)
+    deliver(tables, place, match & 1, packet.octets, 1, tables.state[0].interval, after_close)
+
+
+@helper
+def meter_segment_rest(tables, buffer, packet, place, from_server):
+    """The rest of a TCP segment that came in fragments: its octets belong behind those of the first.
+
+    1 if the flow was closed before that segment.
+    """
+    flow = tables.flows[place]
+    number = find_fragment(tables, packet, fragment_home(tables, packet))
+    if number < 0 or tables.fragments[number].flow != place:
+        return 0
+    entry = tables.fragments[number]
+    sequence = np.int64(entry.sequence) + packet.fragment_offset
+    track_fragment(flow, from_server, sequence + packet.wire_end - packet.position)
+    if flow.phase <= PHASE_NAMED:
+        inspect_fragment(tables, buffer, packet, place, from_server, sequence)
+    return np.int64(entry.after_close)
 
 
 @helper
@@ -331,6 +360,7 @@ def finish_flows(tables):
             if status != DONE:
                 return status
             drop_fragment(tables, number)
+            evict(tables)
     while state.flow_count > 0:
         status = room_in_tables(tables)
         if status != DONE:

@@ -36,6 +36,7 @@ PACKET = np.dtype(
         ("destination_low", "u8"),
         ("fragment", "i8"),  # 0 whole, 1 first, 2 later
         ("fragment_id", "i8"),
+        ("fragment_protocol", "i8"),  # what the header says that all fragments share
         ("fragment_offset", "i8"),  # of a later fragment, octets
         # The transport header; ports are 0 where there are none.
         ("source_port", "i8"),

@@ -10,7 +10,8 @@ import numpy as np
 
 from classifier.kernels.accounts import SUBSCRIBERS_BEYOND
 from classifier.kernels.jit import helper
-from classifier.kernels.state import PHASE_DECIDED
+from classifier.kernels.state import PHASE_DECIDED, PHASE_NAMED, RULE_NO_MATCH
+from classifier.kernels.streams import stream_close
 from classifier.kernels.usage import held_free, held_take, post
 from classifier.kernels.verdict import decide
 from classifier.records import STANDING_OVERFLOW, STANDING_TAKEN_PART, STANDING_UNASKED
@@ -23,7 +24,7 @@ def hold(tables, place, from_server, octets, packets, interval):
     if flow.held_interval != interval:
         if not push_held(tables, flow, interval):
             if flow.phase != PHASE_DECIDED:
-                decide(tables, place)
+                decide_early(tables, place)
             settle(tables, place)
             flow.settled = 0
             flow.held_interval = interval
@@ -34,6 +35,16 @@ def hold(tables, place, from_server, octets, packets, interval):
     else:
         flow.held_client_octets += octets
         flow.held_client_packets += packets
+
+
+@helper
+def decide_early(tables, place):
+    """Decide with what there is; a name that nobody has answered yet does not count."""
+    flow = tables.flows[place]
+    if flow.phase == PHASE_NAMED:
+        flow.rule = RULE_NO_MATCH
+    stream_close(tables, place)
+    decide(tables, place)
 
 
 @helper

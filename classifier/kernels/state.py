@@ -35,10 +35,21 @@ TCP_SEEN_SERVER = 64
 TCP_ACK_CLIENT = 128  # client_acknowledged is known
 TCP_ACK_SERVER = 256
 
+# Flows that are closed for their time-out at one packet; a longer queue goes on at the next.
+EXPIRY_BUDGET = 64
+# Flows that may end at one frame: the expired, those evicted, one begun anew.
+LOG_MARGIN = 2 * EXPIRY_BUDGET
+# Flows that one frame may open: its own, and those without ports of two datagrams given up for its sake.
+SLOTS_PER_FRAME = 4
+
 # Flow.phase: a name that was seen has to be answered before it counts (accounting 2.4).
 PHASE_INSPECTED = 0
 PHASE_NAMED = 1
 PHASE_DECIDED = 2
+
+# Flow.rule besides the rules of the catalogue.
+RULE_NO_MATCH = -1  # a host name that no rule matches: the flow is unknown, whatever its address
+RULE_NO_HOST_NAME = -2  # no name, or one that is no host name: no evidence
 
 # One flow; `client` opened it. What every packet touches comes first.
 FLOW = np.dtype(
@@ -90,7 +101,7 @@ FLOW = np.dtype(
         ("inspected", "u2"),
         ("name_from_server", "u1"),  # the end that wrote the name is the flow's server
         ("contradicted", "u1"),
-        ("name_sequence", "u4"),
+        ("name_end", "u4"),  # sequence number behind the octets that gave the name
         ("client_acknowledged", "u4"),
         ("server_acknowledged", "u4"),
         ("rule", "i4"),  # of the catalogue, that the name matched
@@ -150,6 +161,7 @@ FRAGMENT = np.dtype(
         ("protocol", "u1"),
         ("used", "u1"),
         ("from_server", "u1"),
+        ("after_close", "u1"),  # the datagram's flow was closed before it
         ("sequence", "u4"),  # TCP: what the first octet after the IP header would have
     ]
 )
@@ -187,6 +199,7 @@ STATE = np.dtype(
         ("serial", "i8"),
         ("epoch", "i8"),
         ("flow_count", "i8"),
+        ("flow_capacity", "i8"),
         ("free_flow", "i8"),  # top of the stack of free flows
         ("free_held", "i8"),
         ("usage_count", "i8"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.kernels.jit import helper
+from classifier.kernels.state import PHASE_INSPECTED, PHASE_NAMED, RULE_NO_MATCH
 
 # How many buffers are looked at for a free one before one is taken away.
 PROBES = 16
@@ -27,16 +28,19 @@ def stream_open(tables, place, base, start, from_server):
     """Give flow `place` a buffer whose octet 0 has sequence number `base`; parsing starts at `start`. Its number."""
     state = tables.state[0]
     count = tables.streams.shape[0]
-    number = state.stream_cursor
+    number = -1
     for probe in range(min(PROBES, count)):
         candidate = (state.stream_cursor + probe) % count
         if tables.streams[candidate].serial == 0:
             number = candidate
             break
+        if number < 0 and tables.flows[tables.streams[candidate].flow].phase == PHASE_INSPECTED:
+            number = candidate
+    if number < 0:
+        number = state.stream_cursor
     if tables.streams[number].serial != 0:
         state.streams_over += 1
-        tables.flows[tables.streams[number].flow].stream = -1
-        stream_clear(tables, number)
+        stream_take(tables, number)
     state.stream_cursor = (number + 1) % count
     stream = tables.streams[number]
     stream.serial = tables.flows[place].serial
@@ -52,11 +56,22 @@ def stream_open(tables, place, base, start, from_server):
 
 
 @helper
+def stream_take(tables, number):
+    """Take a buffer from its flow. A name that nobody has answered can then not be compared any more: it does not count."""
+    victim = tables.flows[tables.streams[number].flow]
+    victim.stream = -1
+    if victim.phase == PHASE_NAMED:
+        victim.rule = RULE_NO_MATCH
+    stream_clear(tables, number)
+
+
+@helper
 def stream_clear(tables, number):
     """Make a buffer free: nothing of it is filled any more."""
     stream = tables.streams[number]
-    for i in range(np.int64(stream.high)):
-        tables.stream_filled[number, i] = 0
+    present = tables.stream_filled[number, np.int64(stream.start) : np.int64(stream.high)]
+    for i in range(present.shape[0]):
+        present[i] = 0
     stream.serial = 0
 
 
@@ -83,17 +98,22 @@ def stream_insert(tables, number, frame, start, octets, sequence):
     octets = min(octets, data.shape[0] - offset)
     if octets <= 0:
         return 0
+    # Views from 0 on let the compiler copy by words: indices that cannot be negative need no check.
+    old = data[offset : offset + octets]
+    present = filled[offset : offset + octets]
+    new = frame[start : start + octets]
     conflict = 0
     if offset >= stream.high:
         for i in range(octets):
-            data[offset + i] = frame[start + i]
-            filled[offset + i] = 1
+            old[i] = new[i]
+        for i in range(octets):
+            present[i] = 1
     else:
         for i in range(octets):
-            if filled[offset + i] == 0:
-                data[offset + i] = frame[start + i]
-                filled[offset + i] = 1
-            elif data[offset + i] != frame[start + i]:
+            if present[i] == 0:
+                old[i] = new[i]
+                present[i] = 1
+            elif old[i] != new[i]:
                 conflict = 1
     if stream.start > 0 and offset < stream.start:
         stream.start = offset

@@ -52,6 +52,9 @@ def begins_anew(flow, packet, from_server):
     sequence = packet.tcp_sequence
     answered = (sequence + 1) & 0xFFFFFFFF  # what the other end's SYN-ACK acknowledges, should it have come first
     if from_server:
+        # Both ends may open at once (RFC 9293, 3.5): the SYN of an end that was silent so far crosses the other's.
+        if flow.tcp_state & TCP_SYN_CLIENT and not flow.tcp_state & TCP_SEEN_SERVER:
+            return 0
         own = flow.tcp_state & TCP_SYN_SERVER and flow.server_first == sequence
         late = flow.tcp_state & TCP_SYN_CLIENT and flow.client_acknowledged == answered
     else:

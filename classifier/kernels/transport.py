@@ -104,11 +104,11 @@ def read_icmp(frame, packet):
 
 @helper
 def read_quoted_ipv4(frame, packet, start):
-    """An IPv4 header with at least the ports after it."""
-    if packet.captured_end - start < 28 or u8(frame, start) >> 4 != 4:
+    """An IPv4 header and the ports after it."""
+    if packet.captured_end - start < 20 or u8(frame, start) >> 4 != 4:
         return
     header = (u8(frame, start) & 0xF) * 4
-    if header < 20 or packet.captured_end - start < header + 4 or u16(frame, start + 6) & 0x1FFF:
+    if header < 20 or packet.captured_end - start < header or u16(frame, start + 6) & 0x1FFF:
         return
     packet.quoted_source_high = np.uint64(0)
     packet.quoted_source_low = np.uint64(u32(frame, start + 12))
@@ -120,7 +120,7 @@ def read_quoted_ipv4(frame, packet, start):
 @helper
 def read_quoted_ipv6(frame, packet, start):
     """An IPv6 header with the ports right after it; one with extension headers is not followed."""
-    if packet.captured_end - start < 44 or u8(frame, start) >> 4 != 6:
+    if packet.captured_end - start < 40 or u8(frame, start) >> 4 != 6:
         return
     packet.quoted_source_high = u64(frame, start + 8)
     packet.quoted_source_low = u64(frame, start + 16)
@@ -132,10 +132,12 @@ def read_quoted_ipv6(frame, packet, start):
 @helper
 def read_quoted_ports(frame, packet, start, protocol):
     """Ports of the quoted packet, 0 where its protocol has none."""
-    packet.quoted = 1
     packet.quoted_protocol = protocol
     packet.quoted_source_port = 0
     packet.quoted_destination_port = 0
     if protocol == PROTOCOL_TCP or protocol == PROTOCOL_UDP:
+        if packet.captured_end - start < 4:
+            return
         packet.quoted_source_port = u16(frame, start)
         packet.quoted_destination_port = u16(frame, start + 2)
+    packet.quoted = 1

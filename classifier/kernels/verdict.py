@@ -20,7 +20,7 @@ from classifier.kernels.signatures import (
     SERVICE_TCP,
     SERVICE_UDP,
 )
-from classifier.kernels.state import PHASE_DECIDED
+from classifier.kernels.state import PHASE_DECIDED, RULE_NO_HOST_NAME, RULE_NO_MATCH
 from classifier.records import (
     EVIDENCE_ADDRESS,
     EVIDENCE_CLAIMED,
@@ -30,10 +30,6 @@ from classifier.records import (
     SOURCE_ADDRESS,
     SOURCE_NONE,
 )
-
-# Flow.rule besides the rules of the catalogue.
-RULE_NO_MATCH = -1  # a host name that no rule matches: the flow is unknown, whatever its address
-RULE_NO_HOST_NAME = -2  # no name, or one that is no host name: no evidence
 
 
 @helper

@@ -12,7 +12,7 @@ import numpy as np
 
 from classifier.errors import ConfigurationError
 from classifier.kernels.bundle import Bundle
-from classifier.kernels.names import SCRATCH_OCTETS
+from classifier.kernels.names import SCRATCH_OCTETS, SHOWN_OCTETS
 from classifier.kernels.packet import PACKET
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
@@ -20,14 +20,17 @@ from classifier.kernels.state import (
     FLOW,
     FRAGMENT,
     HELD,
+    LOG_MARGIN,
     NAME,
     ORDERS,
+    SLOTS_PER_FRAME,
     STATE,
     STREAM,
     SUBSCRIBER,
     USAGE_ROW,
     Tables,
 )
+from classifier.kernels.streams import FLOATING_OFFSET
 from classifier.records import EVIDENCE, UNMETERED
 
 BEFORE_ALL_NS = -(2**63)
@@ -60,6 +63,23 @@ class Limits:
     other_idle_seconds: int = 60
     closed_seconds: int = 120
 
+    def __post_init__(self) -> None:
+        """Sizes below which the kernels' own margins do not fit."""
+        for name, least in (
+            ("flows", 1),
+            ("subscribers", 1),
+            ("fragments", 1),
+            ("streams", 1),
+            ("names", 1),
+            ("held_volumes", 1),
+            ("stream_octets", 2 * FLOATING_OFFSET),
+            ("name_octets", 2 * SHOWN_OCTETS),
+            ("flow_log", 2 * LOG_MARGIN),
+            ("usage_rows", 2 * (self.held_volumes + LOG_MARGIN)),
+        ):
+            if getattr(self, name) < least:
+                raise ConfigurationError(f"limits: {name} is {getattr(self, name)}; it has to be at least {least}")
+
 
 def _power_of_two(least: int) -> int:
     return 1 << max(least - 1, 1).bit_length()
@@ -91,7 +111,9 @@ def make_tables(
     state[0].next_deadline_ns = FAR_FUTURE_NS
     state[0].seed = secrets.randbits(64) if seed is None else seed
     state[0].subscriber_count = 1 + listed_subscribers
-    state[0].free_flow = limits.flows
+    slots = limits.flows + SLOTS_PER_FRAME
+    state[0].free_flow = slots
+    state[0].flow_capacity = limits.flows
     state[0].inspection_packets = limits.inspection_packets
     held = _records(limits.held_volumes, HELD)
     held["next"] = np.arange(1, limits.held_volumes + 1)
@@ -107,11 +129,11 @@ def make_tables(
     tables = Tables(
         packet=_records(1, PACKET),
         state=state,
-        flows=_records(limits.flows, FLOW),
-        flow_index=np.zeros(_power_of_two(2 * limits.flows), np.uint64),
-        free_flows=np.arange(limits.flows - 1, -1, -1, dtype=np.int32),
-        order_before=_none(limits.flows),
-        order_after=_none(limits.flows),
+        flows=_records(slots, FLOW),
+        flow_index=np.zeros(_power_of_two(2 * slots), np.uint64),
+        free_flows=np.arange(slots - 1, -1, -1, dtype=np.int32),
+        order_before=_none(slots),
+        order_after=_none(slots),
         order_first=_none(ORDERS),
         order_last=_none(ORDERS),
         timeout_ns=np.array(seconds, np.int64) * 10**9,
