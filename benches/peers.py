@@ -1,21 +1,18 @@
-"""Other tools on the same capture, for comparison: packets a second of the whole process, start to end.
+"""Other tools on the same capture, for comparison: the whole process, start to end.
 
-Rule of this file: each function takes the capture and the number of its packets and returns packets a second, or None
-where the tool is not installed or does not read the file to its end. Nothing a tool prints or writes is kept.
+Rules of this file: nothing a tool prints or writes is kept; a tool that is not installed is left out and named. They do
+different work (`does` says what), so a ratio to one of them compares speeds, not tools.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 import shutil
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-
-LONGEST_SECONDS = 1800
 
 # One pass to the 5-tuple and a dictionary of octets: what a short script with dpkt does.
 DPKT_LOOP = """
@@ -42,71 +39,73 @@ if __name__ == "__main__":
 """
 
 
-def _timed(command: list[str], packets: int) -> float | None:
-    """Packets a second of a command that is read to its end."""
-    begin = time.perf_counter()
-    try:
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=LONGEST_SECONDS)
-    except subprocess.TimeoutExpired:
-        return None
-    seconds = time.perf_counter() - begin
-    return packets / seconds if done.returncode == 0 else None
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One tool. `command(capture, folder)` is how it reads a capture; `folder` is thrown away afterwards.
+
+    `slow`: it gets the beginning of the capture only, so that the bench stays short.
+    """
+
+    name: str
+    debian: str | None
+    pypi: str | None
+    does: str
+    command: Callable[[Path, Path], list[str]]
+    slow: bool = False
+
+    @property
+    def package(self) -> str:
+        """Where to get it."""
+        return f"Debian: {self.debian}" if self.debian else f"PyPI: {self.pypi}"
+
+    def version(self) -> str | None:
+        """The version installed; "?" where a Debian package's is not to be had, None where the tool is not there."""
+        if self.pypi:
+            try:
+                return importlib.metadata.version(self.pypi)
+            except importlib.metadata.PackageNotFoundError:
+                return None
+        if shutil.which(self.name) is None:
+            return None
+        if shutil.which("dpkg-query") is None:
+            return "?"
+        query = ["dpkg-query", "--show", "--showformat=${Version}", str(self.debian)]
+        return subprocess.run(query, capture_output=True, text=True, check=False).stdout or "?"
 
 
-def tcpdump(capture: Path, packets: int) -> float | None:
-    """tcpdump copying the capture to nowhere: reading alone."""
-    program = shutil.which("tcpdump")
-    return _timed([program, "-r", str(capture), "-w", "/dev/null"], packets) if program else None
+def _tcpdump(capture: Path, _folder: Path) -> list[str]:
+    return ["tcpdump", "-r", str(capture), "-w", "/dev/null"]
 
 
-def softflowd(capture: Path, packets: int) -> float | None:
-    """softflowd with a flow table as large as ours and no collector."""
-    program = shutil.which("softflowd")
-    if not program:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        files = ["-p", f"{folder}/pid", "-c", f"{folder}/control"]
-        return _timed([program, "-d", "-6", *files, "-m", str(1 << 20), "-r", str(capture)], packets)
+def _softflowd(capture: Path, folder: Path) -> list[str]:
+    """A flow table as large as ours and no collector."""
+    files = ["-p", f"{folder}/pid", "-c", f"{folder}/control"]
+    return ["softflowd", "-d", "-6", *files, "-m", str(1 << 20), "-r", str(capture)]
 
 
-def nfpcapd(capture: Path, packets: int) -> float | None:
-    """nfpcapd writing its flow files to a folder that is thrown away."""
-    program = shutil.which("nfpcapd")
-    if not program:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        return _timed([program, "-r", str(capture), "-w", folder], packets)
+def _nfpcapd(capture: Path, folder: Path) -> list[str]:
+    return ["nfpcapd", "-r", str(capture), "-w", str(folder)]
 
 
-def ndpi_reader(capture: Path, packets: int) -> float | None:
-    """ndpiReader: flows and their applications."""
-    program = shutil.which("ndpiReader")
-    return _timed([program, "-q", "-i", str(capture)], packets) if program else None
+def _ndpi_reader(capture: Path, _folder: Path) -> list[str]:
+    return ["ndpiReader", "-q", "-i", str(capture)]
 
 
-def dpkt_loop(capture: Path, packets: int) -> float | None:
-    """A plain loop with dpkt."""
-    if importlib.util.find_spec("dpkt") is None:
-        return None
-    return _timed([sys.executable, "-c", DPKT_LOOP, str(capture)], packets)
+def _dpkt(capture: Path, _folder: Path) -> list[str]:
+    return [sys.executable, "-c", DPKT_LOOP, str(capture)]
 
 
-def nfstream(capture: Path, packets: int) -> float | None:
-    """NFStream with one meter."""
-    if importlib.util.find_spec("nfstream") is None:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        # A file, because its worker processes import the program again.
-        program = Path(folder) / "meter.py"
-        program.write_text(NFSTREAM_LOOP, encoding="utf-8")
-        return _timed([sys.executable, str(program), str(capture)], packets)
+def _nfstream(capture: Path, folder: Path) -> list[str]:
+    program = folder / "meter.py"  # a file, because its worker processes import the program again
+    program.write_text(NFSTREAM_LOOP, encoding="utf-8")
+    return [sys.executable, str(program), str(capture)]
 
 
-PEERS: dict[str, Callable[[Path, int], float | None]] = {
-    "tcpdump": tcpdump,
-    "softflowd": softflowd,
-    "nfpcapd": nfpcapd,
-    "ndpiReader": ndpi_reader,
-    "dpkt loop": dpkt_loop,
-    "NFStream": nfstream,
-}
+PEERS = (
+    Peer("tcpdump", "tcpdump", None, "reads and copies packets to nowhere", _tcpdump),
+    Peer("softflowd", "softflowd", None, "flows and their octets", _softflowd),
+    Peer("nfpcapd", "nfdump", None, "flows and their octets, written to files", _nfpcapd),
+    Peer("ndpiReader", "libndpi-bin", None, "flows and their applications, all of nDPI's protocols", _ndpi_reader),
+    Peer("dpkt loop", None, "dpkt", "a script's dictionary of octets by 5-tuple", _dpkt, slow=True),
+    Peer("NFStream", None, "nfstream", "flows and their applications in Python, by nDPI", _nfstream, slow=True),
+)
