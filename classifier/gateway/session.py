@@ -43,7 +43,7 @@ class Session:
         rater = plan.rater()
         self._application_names = plan.catalogue.application_names
         self._tally = Tally(rater, self._application_names)
-        self._labels: dict[int, str] = {}
+        self._labels = [BEYOND_LABEL, *(subscriber.name for subscriber in plan.subscribers)]
         self._waiting_flows: list[tuple[int, FlowRecord]] = []
         self._next_serial = 1
         self.intervals_closed = 0
@@ -76,18 +76,11 @@ class Session:
 
     def subscriber_label(self, number: int) -> str:
         """The name of a listed subscriber, the address or /64 of any other."""
-        label = self._labels.get(number)
-        if label is None:
-            label = self._labels[number] = self._make_label(number)
-        return label
-
-    def _make_label(self, number: int) -> str:
-        if number == 0:
-            return BEYOND_LABEL
-        if number <= len(self._plan.subscribers):
-            return self._plan.subscribers[number - 1].name
-        version, high, low = self.meter.subscriber_address(number)
-        return address_text(4, high, low) if version == 4 else str(IPv6Network((high << 64, 64)))
+        labels = self._labels
+        if number >= len(labels):
+            for version, high, low in self.meter.subscriber_addresses()[len(labels) :]:
+                labels.append(address_text(4, high, low) if version == 4 else str(IPv6Network((high << 64, 64))))
+        return labels[number]
 
     def report(self) -> UsageReport:
         """The totals so far, checked: the parts and the unmetered add up to what was observed (accounting 1.5)."""

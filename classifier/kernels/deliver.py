@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.kernels.jit import helper
-from classifier.kernels.settle import hold, settle, standing
+from classifier.kernels.settle import hold, hold_apart, settle, standing
 from classifier.kernels.state import PHASE_DECIDED
 from classifier.kernels.usage import post, usage_row
 from classifier.records import STANDING_AFTER_CLOSE, UNMETERED_TRANSIT
@@ -31,7 +31,8 @@ def deliver(tables, place, from_server, octets, packets, interval, after_close):
     if after_close:
         flow.after_close_octets += octets
         state.after_close_octets += octets
-        post_direct(tables, flow, from_server, octets, packets, interval, STANDING_AFTER_CLOSE)
+        if flow.phase == PHASE_DECIDED or not hold_apart(tables, place, from_server, octets, packets, interval):
+            post_direct(tables, flow, from_server, octets, packets, interval, STANDING_AFTER_CLOSE)
     elif flow.settled:
         if interval == state.interval:
             post_cached(tables, flow, from_server, octets, packets)

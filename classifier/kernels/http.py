@@ -123,6 +123,7 @@ def find_host(data, position, end):
     host = -1
     octets = 0
     flags = 0
+    after_host = 0
     while True:
         line = line_end(data, position, end)
         if line == end:
@@ -132,7 +133,13 @@ def find_host(data, position, end):
             last -= 1
         if last == position:
             return host, octets, flags, 1
-        if is_host_line(data, position, last):
+        if u8(data, position) == _SPACE or u8(data, position) == _TAB:
+            if after_host:
+                flags = TWO_HOSTS  # a folded line (RFC 9112, 5.2): the value goes on, and readers differ
+            position = line + 1
+            continue
+        after_host = is_host_line(data, position, last)
+        if after_host:
             first = position + 5
             while first < last and u8(data, first) in (_SPACE, _TAB):
                 first += 1
@@ -160,11 +167,17 @@ def is_host_line(data, start, end):
 
 
 @helper
+def lower(c):
+    """The octet in lower case."""
+    return c + 32 if 65 <= c <= 90 else c
+
+
+@helper
 def same_octets(data, a, a_octets, b, b_octets):
-    """1 if both places hold the same octets."""
+    """1 if both places hold the same octets, whatever the case of their letters."""
     if a_octets != b_octets:
         return 0
     for i in range(a_octets):
-        if u8(data, a + i) != u8(data, b + i):
+        if lower(u8(data, a + i)) != lower(u8(data, b + i)):
             return 0
     return 1

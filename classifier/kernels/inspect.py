@@ -97,7 +97,7 @@ def hello_restarts(tables, frame, packet, place, from_server, sequence):
         return 0
     same_end = stream.from_server == from_server
     if same_end:
-        ahead = sequence_difference(sequence, np.int64(stream.base)) - start
+        ahead = sequence_difference(sequence, np.int64(stream.base_sequence)) - start
         if ahead < 0 or (ahead == 0 and present == 0):
             return 0  # what the stream waits for
     octets = packet.payload_captured
@@ -116,7 +116,7 @@ def leads_nowhere(tables, place, from_server, sequence):
     stream = tables.streams[tables.flows[place].stream]
     if stream.start != FLOATING_OFFSET or stream.from_server != from_server:
         return 0
-    return sequence_difference(sequence, np.int64(stream.base)) >= stream.high
+    return sequence_difference(sequence, np.int64(stream.base_sequence)) >= stream.high
 
 
 @helper
@@ -180,7 +180,7 @@ def take_name(tables, place, found, source, stream):
         stream_close(tables, place)
         return
     flow.name_from_server = stream.from_server
-    flow.name_end = (np.int64(stream.base) + stream.front) & 0xFFFFFFFF
+    flow.name_end = (np.int64(stream.base_sequence) + stream.front) & 0xFFFFFFFF
     flow.phase = PHASE_NAMED
 
 

@@ -47,8 +47,8 @@ def _cache_root() -> Path:
 
 
 CACHE_DIRECTORY = _cache_root() / _fingerprint()
-# What a person is told before the first run: nothing compiled is there yet, so the first call takes a while.
-COMPILED_BEFORE = CACHE_DIRECTORY.is_dir()
+# Whether the first call will take a while: the meter's kernel is the last that a first run compiles.
+COMPILED_BEFORE = any(CACHE_DIRECTORY.glob("**/meter.meter_frames*.nbi"))
 os.environ["NUMBA_CACHE_DIR"] = str(CACHE_DIRECTORY)
 
 import numba  # noqa: E402  (the cache directory has to be set first)
@@ -57,8 +57,9 @@ if JIT_DISABLED:
     # Hashes wrap around on purpose; interpreted NumPy scalars would warn at each of them.
     np.seterr(over="ignore")
 
-# A kernel is called from Python: compiled once, kept on disk, and free of the interpreter's lock.
-kernel = numba.njit(cache=True, nogil=True)
+# A kernel is called from Python: compiled once, kept on disk, and free of the interpreter's lock. Nothing here makes
+# arrays, so there are no references to count; counting them anyway took half of the meter's time.
+kernel = numba.njit(cache=True, nogil=True, _nrt=False)
 
 
 def helper(function):
@@ -67,7 +68,7 @@ def helper(function):
     Python must not call one: it has no wrapper for that. Numba would also compile it anew for every constant it is called
     with; one compilation per type is enough. The two together halve the first run.
     """
-    dispatcher = numba.njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)(function)
+    dispatcher = numba.njit(no_cfunc_wrapper=True, no_cpython_wrapper=True, _nrt=False)(function)
     if JIT_DISABLED:
         return dispatcher
     template = dispatcher.get_call_template

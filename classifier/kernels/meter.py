@@ -45,13 +45,18 @@ FAR_FUTURE_NS = np.int64(2**63 - 1)
 
 
 @kernel
-def meter_frames(tables, buffer, frames, first):
-    """Meter `frames[first:]` (FRAME) of `buffer` (read-only uint8). Returns (status, frame to go on at)."""
+def meter_frames(tables, buffer, frames, first, finish):
+    """Meter `frames[first:]` (FRAME) of `buffer` (read-only uint8). Returns (status, frame to go on at).
+
+    `finish`: the input has ended, so end all flows after them. One kernel for both halves what has to be compiled.
+    """
     for i in range(first, frames.shape[0]):
         status = room_for_frame(tables, packet_time(frames[i]))
         if status != DONE:
             return status, i
         meter_frame(tables, buffer, frames[i])
+    if finish:
+        return finish_flows(tables), frames.shape[0]
     return DONE, frames.shape[0]
 
 
@@ -350,7 +355,7 @@ def meter_quoted(tables, packet):
     return 1
 
 
-@kernel
+@helper
 def finish_flows(tables):
     """End all fragments and flows, longest idle first. DONE, or which table has to be taken before it goes on."""
     state = tables.state[0]

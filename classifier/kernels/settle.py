@@ -14,7 +14,7 @@ from classifier.kernels.state import PHASE_DECIDED, PHASE_NAMED, RULE_NO_MATCH
 from classifier.kernels.streams import stream_close
 from classifier.kernels.usage import held_free, held_take, post
 from classifier.kernels.verdict import decide
-from classifier.records import STANDING_OVERFLOW, STANDING_TAKEN_PART, STANDING_UNASKED
+from classifier.records import STANDING_AFTER_CLOSE, STANDING_OVERFLOW, STANDING_TAKEN_PART, STANDING_UNASKED
 
 
 @helper
@@ -35,6 +35,29 @@ def hold(tables, place, from_server, octets, packets, interval):
     else:
         flow.held_client_octets += octets
         flow.held_client_packets += packets
+
+
+@helper
+def hold_apart(tables, place, from_server, octets, packets, interval):
+    """Hold a volume that came after the close of an undecided flow; 0 where no room is left and it is decided now."""
+    flow = tables.flows[place]
+    number = np.int64(flow.held)
+    if number < 0 or not tables.held[number].after_close or tables.held[number].interval != interval:
+        number = held_take(tables, interval, number)
+        if number < 0:
+            decide_early(tables, place)
+            return 0
+        tables.held[number].after_close = 1
+        flow.held = number
+    volume = tables.held[number]
+    count_held(tables, flow, from_server, octets, packets)
+    if from_server:
+        volume.server_octets += octets
+        volume.server_packets += packets
+    else:
+        volume.client_octets += octets
+        volume.client_packets += packets
+    return 1
 
 
 @helper
@@ -110,7 +133,7 @@ def settle(tables, place):
         post_held(
             tables,
             flow,
-            how,
+            STANDING_AFTER_CLOSE if volume.after_close else how,
             np.int64(volume.interval),
             np.int64(volume.client_octets),
             np.int64(volume.server_octets),

@@ -121,6 +121,7 @@ HELD = np.dtype(
     [
         ("interval", "i8"),
         ("next", "i4"),
+        ("after_close", "i4"),
         ("client_octets", "i8"),
         ("server_octets", "i8"),
         ("client_packets", "i8"),
@@ -174,7 +175,7 @@ STREAM = np.dtype(
     [
         ("serial", "i8"),  # of the flow that holds it, 0 free
         ("flow", "i4"),
-        ("base", "u4"),  # sequence number of the first octet
+        ("base_sequence", "u4"),  # sequence number of the first octet
         ("start", "i4"),  # where parsing starts
         ("front", "i4"),  # octets present without a gap from `start`
         ("high", "i4"),  # end of the last octet present

@@ -45,7 +45,7 @@ def stream_open(tables, place, base, start, from_server):
     stream = tables.streams[number]
     stream.serial = tables.flows[place].serial
     stream.flow = place
-    stream.base = base & 0xFFFFFFFF
+    stream.base_sequence = base & 0xFFFFFFFF
     stream.start = start
     stream.front = start
     stream.high = start
@@ -90,7 +90,7 @@ def stream_insert(tables, number, frame, start, octets, sequence):
     stream = tables.streams[number]
     data = tables.stream_data[number]
     filled = tables.stream_filled[number]
-    offset = sequence_difference(sequence, np.int64(stream.base))
+    offset = sequence_difference(sequence, np.int64(stream.base_sequence))
     if offset < 0:
         start -= offset
         octets += offset

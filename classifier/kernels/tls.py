@@ -39,33 +39,33 @@ def tls_name(data, start, end, scratch, final):
     """The name of the ClientHello in `data[start:end]`. `final`: no more will come, take what there is."""
     if not tls_begins(data, start, end - start):
         return NOT_THIS
-    if end - start < 9:
+    if end - start < 6:
         return NO_NAME if final else NEED_MORE
     record = u16(data, start + 3)
-    hello = u24(data, start + 6) + 4
-    if record == 0 or hello > HELLO_OCTETS:
-        return NOT_THIS
-    if record >= hello:
-        if end - start - 5 >= hello:
+    if record >= 4 and end - start >= 9:
+        hello = u24(data, start + 6) + 4
+        if hello <= record and end - start - 5 >= hello:
             return hello_name(data, start + 5, start + 5 + hello, scratch)
-        return hello_name(data, start + 5, end, scratch) if final else NEED_MORE
-    joined = join_records(data, start, end, scratch, hello)
-    if joined < 0:
+    joined = join_records(data, start, end, scratch)
+    if joined < 4:
+        return NO_NAME if final else NEED_MORE
+    hello = u24(scratch, HELLO_AT + 1) + 4
+    if hello > HELLO_OCTETS:
         return NOT_THIS
     if joined < hello and not final:
         return NEED_MORE
-    return hello_name(scratch, HELLO_AT, HELLO_AT + joined, scratch)
+    return hello_name(scratch, HELLO_AT, HELLO_AT + min(joined, hello), scratch)
 
 
 @helper
-def join_records(data, start, end, scratch, hello):
-    """Put a hello that lies over several records together in scratch; octets there, -1 where another record type comes."""
+def join_records(data, start, end, scratch):
+    """Put a handshake message that lies over several records together in scratch; the octets there."""
     joined = 0
     position = start
-    while joined < hello and end - position > 5:
+    while joined < HELLO_OCTETS and end - position > 5:
         if u8(data, position) != RECORD_HANDSHAKE or u8(data, position + 1) != 3:
-            return -1
-        octets = min(u16(data, position + 3), hello - joined, end - position - 5)
+            break
+        octets = min(u16(data, position + 3), HELLO_OCTETS - joined, end - position - 5)
         position += 5
         for i in range(octets):
             scratch[HELLO_AT + joined + i] = data[position + i]

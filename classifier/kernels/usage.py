@@ -88,6 +88,7 @@ def held_take(tables, interval, after):
     state.free_held = volume.next
     volume.interval = interval
     volume.next = after
+    volume.after_close = 0
     volume.client_octets = 0
     volume.server_octets = 0
     volume.client_packets = 0

@@ -13,12 +13,16 @@ from typing import Protocol
 import numpy as np
 
 from classifier.errors import ConservationError
-from classifier.kernels.meter import finish_flows, meter_frames
+from classifier.kernels.meter import meter_frames
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 from classifier.kernels.state import DONE, FLOWS, INTERVAL, NAMES, USAGE
 from classifier.metering.tables import FAR_FUTURE_NS, Limits, make_tables
-from classifier.records import EVIDENCE, UNMETERED
+from classifier.records import EVIDENCE, FRAME, UNMETERED
+
+NO_OCTETS = np.zeros(0, np.uint8)
+NO_OCTETS.flags.writeable = False
+NO_FRAMES = np.zeros(0, FRAME).view(np.recarray)
 
 # Volumes beyond a bound, in STATE, and what a person is told of them.
 OVERFLOWS = {
@@ -99,7 +103,7 @@ class Meter:
         """Meter a batch: `frames` (FRAME recarray) of `buffer` (read-only uint8)."""
         position = 0
         while True:
-            status, position = meter_frames(self._tables, buffer, frames, position)
+            status, position = meter_frames(self._tables, buffer, frames, position, False)
             if status == DONE:
                 return
             if status == INTERVAL:
@@ -116,7 +120,7 @@ class Meter:
     def finish(self) -> None:
         """The input has ended: end all flows and give everything to the sink."""
         while True:
-            status = finish_flows(self._tables)
+            status, _ = meter_frames(self._tables, NO_OCTETS, NO_FRAMES, 0, True)
             if status == DONE:
                 break
             self._make_room(status)
@@ -149,10 +153,10 @@ class Meter:
             overflows=tuple((text, int(state[field])) for field, text in OVERFLOWS.items() if state[field]),
         )
 
-    def subscriber_address(self, number: int) -> tuple[int, int, int]:
-        """(version, high, low) of a subscriber that is not listed; `number` > listed."""
-        entry = self._tables.subscribers[number]
-        return int(entry.version), int(entry.high), int(entry.low)
+    def subscriber_addresses(self) -> list[tuple[int, int, int]]:
+        """(version, high, low) by subscriber number; those that are listed, and number 0, have version 0."""
+        entries = np.asarray(self._tables.subscribers)[: self._state.subscriber_count]
+        return entries[["version", "high", "low"]].tolist()
 
     def check_conservation(self) -> None:
         """Every frame is in exactly one place (accounting 1.5); else ConservationError, which is our own defect."""
