@@ -14,13 +14,14 @@ from functools import cache
 from ipaddress import ip_address
 
 import numpy as np
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from classifier.iana import LINK_RAW
 from classifier.records import FRAME
 
 # Hypothesis without chance: the same examples at every run.
-STEADY = {"derandomize": True, "deadline": None, "database": None}
+STEADY = {"derandomize": True, "deadline": None, "database": None, "report_multiple_bugs": False}
+STEADY |= {"phases": (Phase.explicit, Phase.generate, Phase.shrink)}
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 ICMP, TCP, UDP = 1, 6, 17
 

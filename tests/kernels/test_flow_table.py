@@ -20,17 +20,18 @@ from classifier.subscribers.compile import compile_subscribers
 LOOKUP = compile_catalogue(Catalogue((), ()))
 RANGES = compile_subscribers([], ())
 CAPACITY = 8
+OCTETS = 2 * FLOATING_OFFSET
 
 
 def fresh_tables():
     limits = Limits(
         flows=CAPACITY,
         subscribers=2,
-        usage_rows=256,
+        usage_rows=300,
         held_volumes=4,
         fragments=4,
         streams=3,
-        stream_octets=5000,
+        stream_octets=OCTETS,
         names=8,
     )
     return make_tables(LOOKUP, RANGES, 0, limits, log_flows=False, seed=1)
@@ -187,7 +188,7 @@ def test_reassembly_holds_the_first_copy_of_each_octet_and_notices_another(base,
         offset = distance + start
         payload = bytes((offset + i) * 7 % 251 ^ (content * (i % 5 == 4)) for i in range(octets))
         frame = read_only(b"\xee" * 3 + payload + b"\xee" * 3)
-        inside = {offset + i: value for i, value in enumerate(payload) if 0 <= offset + i < 5000}
+        inside = {offset + i: value for i, value in enumerate(payload) if 0 <= offset + i < OCTETS}
         differs = any(held.get(place, value) != value for place, value in inside.items())
         conflict |= differs
         assert insert(tables, number, frame, 3, octets, (base + offset) % 2**32) == differs

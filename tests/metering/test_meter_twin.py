@@ -67,15 +67,15 @@ def test_whether_flows_are_logged_changes_no_volume(sequence):
 TINY = st.fixed_dictionaries(
     {
         "flows": st.integers(1, 3),
-        "usage_rows": st.sampled_from((256, 300)),
+        "usage_rows": st.sampled_from((270, 300)),
         "held_volumes": st.integers(1, 3),
         "streams": st.integers(1, 2),
-        "stream_octets": st.sampled_from((4200, 8192)),
+        "stream_octets": st.sampled_from((8192, 9000)),
         "fragments": st.integers(1, 2),
         "subscribers": st.integers(1, 3),
         "names": st.integers(2, 4),
         "name_octets": st.sampled_from((1100, 2048)),
-        "flow_log": st.sampled_from((130, 200)),
+        "flow_log": st.sampled_from((256, 300)),
         "inspection_packets": st.integers(1, 4),
     }
 )

@@ -82,10 +82,11 @@ class TwinFlow:
     seen: set = field(default_factory=set)
     fins: set = field(default_factory=set)
     reset: bool = False
+    looked_at: bool = True  # until it is closed from both ends; a reset may never have arrived
     took_part: bool = False
     errors: int = 0
     name: str | None = None
-    name_sequence: int = 0
+    name_end: int = 0
     name_from_server: bool = False
     answered: bool = False
     volumes: list = field(default_factory=list)  # (interval, from server, octets, after the close)
@@ -132,6 +133,9 @@ class TwinMeter:
         for flow in list(self.open):
             if self.clock_ns - flow.last_ns > flow.timeout_s * SECOND_NS:
                 self.end(flow, "idle")
+        while len(self.open) > self.capacity:
+            self.evicted += 1
+            self.end(self.open[0], "evicted")
         octets = len(packet.packet())
         if packet.quoted is not None and self.feed_error(packet, octets):
             return
@@ -143,9 +147,6 @@ class TwinMeter:
             self.end(flow, "reused")
             flow = None
         if flow is None:
-            if len(self.open) == self.capacity:
-                self.evicted += 1
-                self.end(self.open[0], "evicted")
             turned = packet.protocol == TCP and packet.flags & (SYN | ACK) == SYN | ACK
             client, server = (destination, source) if turned else (source, destination)
             self.begun += 1
@@ -183,7 +184,6 @@ class TwinMeter:
         return not own and not late
 
     def follow(self, flow: TwinFlow, packet: Packet, from_server: bool) -> None:
-        was_closed = flow.closed
         if packet.flags:
             flow.seen.add(from_server)
         if packet.flags & SYN:
@@ -194,13 +194,16 @@ class TwinMeter:
             flow.fins.add(from_server)
         if packet.flags & RST:
             flow.reset = True
-        if packet.name is not None and flow.name is None and not was_closed:
-            flow.name, flow.name_sequence, flow.name_from_server = packet.name, packet.sequence, from_server
+        if packet.name is not None and flow.name is None and flow.looked_at:
+            flow.name, flow.name_from_server = packet.name, from_server
+            flow.name_end = packet.sequence + len(packet.payload)
         elif (
-            flow.name is not None and from_server != flow.name_from_server and not was_closed and not packet.flags & RST
+            flow.name is not None and from_server != flow.name_from_server and flow.looked_at and not packet.flags & RST
         ):
-            if packet.flags & ACK and packet.acknowledgement > flow.name_sequence:
+            if packet.flags & ACK and packet.acknowledgement >= flow.name_end:
                 flow.answered = True
+        if flow.closed and not flow.reset:
+            flow.looked_at = False
         if flow.closed:
             flow.timeout_s = CLOSED_S
         elif len(flow.seen) < 2 or flow.fins or packet.flags & SYN:
