@@ -106,7 +106,8 @@ def _address(version: int, high: int, low: int) -> str:
 class Gatherer:
     """The sink: adds usage up by what it is of, and keeps the flows."""
 
-    def __init__(self) -> None:
+    def __init__(self, applications: tuple[str, ...] = APPLICATIONS) -> None:
+        self.applications = applications
         self.meter: Meter | None = None
         self.volumes: dict[tuple, list[int]] = {}
         self.ended: list[Flow] = []
@@ -115,7 +116,7 @@ class Gatherer:
     def subscriber(self, number: int) -> str | None:
         if number < 0:
             return None
-        return "beyond" if number == 0 else _address(*self.meter.subscriber_address(number))
+        return "beyond" if number == 0 else _address(*self.meter.subscriber_addresses()[number])
 
     def usage(self, rows) -> None:
         seen = set()
@@ -123,7 +124,7 @@ class Gatherer:
             key = (
                 int(row.interval),
                 self.subscriber(int(row.subscriber)),
-                APPLICATIONS[row.application],
+                self.applications[row.application],
                 EVIDENCE[row.evidence],
                 STANDING[row.standing],
             )
@@ -149,7 +150,7 @@ class Gatherer:
                     octets=(int(row.client_octets), int(row.server_octets)),
                     packets=(int(row.client_packets), int(row.server_packets)),
                     subscriber=self.subscriber(int(row.subscriber)),
-                    application=APPLICATIONS[row.application],
+                    application=self.applications[row.application],
                     evidence=EVIDENCE[row.evidence],
                     ended=FLOW_END[row.ended],
                     source=NAME_SOURCE[row.source],
