@@ -135,7 +135,7 @@ def http_host() -> Capture:
     plain = flow(ANN, 50041, FACEBOOK_STATIC, "m.facebook.com", "facebook", "verified")
     request = http_request("/home.php", (("Host", "m.facebook.com"), agent))
     scene.add(_http(plain, [request, request]), START)
-    shouting = flow(ANN, 50042, SOMEBODY, "m.taobao.com", "taobao", "claimed")
+    shouting = flow(ANN, 50042, SOMEBODY, "m.taobao.com.:80", "taobao", "claimed")
     scene.add(_http(shouting, [http_request("/", (agent, ("HOST", " M.TaoBao.COM.:80 ")))]), START + 5 * SECOND)
     split = flow(BEN, 50043, FACEBOOK_STATIC, "m.facebook.com", "facebook", "verified")
     cut = request.index(b"Host") + 2

@@ -39,7 +39,7 @@ FLOORS = {
 # Modules outside the package, and the only places that may import them.
 DANGEROUS = {
     "numba": ("kernels.jit",),
-    "llvmlite": ("kernels.bundle",),
+    "llvmlite": ("kernels.bundle", "kernels.octets"),
     "socket": ("capture",),
     "mmap": ("capture",),
     "fcntl": ("capture",),
@@ -128,7 +128,7 @@ def imports_dangerous_things(source: Source) -> Iterable[str]:
 
 def borrows_numba(source: Source) -> Iterable[str]:
     """`jit` holds numba; only its neighbour that adds a type to it may take it from there."""
-    if source.module == "kernels.bundle":
+    if source.module in ("kernels.bundle", "kernels.octets"):
         return
     for name in own_imports(source):
         if name == "kernels.jit.numba":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
@@ -33,34 +34,36 @@ def flow_records(
 ) -> Iterator[tuple[int, FlowRecord]]:
     """(serial, record) of each ended flow, in the order of `rows` (FLOW)."""
     texts = [name_text(name) for name in names]
-    for row in rows:
-        forward = bool(row.subscriber_is_client) or row.subscriber < 0
-        client = (int(row.client_octets), int(row.client_packets))
-        server = (int(row.server_octets), int(row.server_packets))
+    # Plain tuples of Python's own integers: reading fields of NumPy's records is ten times slower.
+    row_type = namedtuple("row_type", rows.dtype.names)
+    for row in map(row_type._make, np.asarray(rows).tolist()):
+        forward = row.subscriber_is_client or row.subscriber < 0
+        client = (row.client_octets, row.client_packets)
+        server = (row.server_octets, row.server_packets)
         uplink, downlink = (client, server) if forward else (server, client)
-        version = int(row.version)
+        version = row.version
         yield (
-            int(row.serial),
+            row.serial,
             FlowRecord(
-                subscriber=subscriber_label(int(row.subscriber)) if row.subscriber >= 0 else None,
-                client=address_text(version, int(row.client_high), int(row.client_low)),
-                client_port=int(row.client_port),
-                server=address_text(version, int(row.server_high), int(row.server_low)),
-                server_port=int(row.server_port),
-                protocol=PROTOCOL_NAMES.get(int(row.protocol), str(row.protocol)),
+                subscriber=subscriber_label(row.subscriber) if row.subscriber >= 0 else None,
+                client=address_text(version, row.client_high, row.client_low),
+                client_port=row.client_port,
+                server=address_text(version, row.server_high, row.server_low),
+                server_port=row.server_port,
+                protocol=PROTOCOL_NAMES.get(row.protocol, str(row.protocol)),
                 application=application_names[row.application],
                 evidence=EVIDENCE[row.evidence],
                 source=NAME_SOURCE[row.source],
                 name=texts[row.name] if row.name >= 0 else None,
                 other_name=texts[row.other_name] if row.other_name >= 0 else None,
-                first_packet_ns=int(row.first_ns),
-                last_packet_ns=int(row.last_ns),
+                first_packet_ns=row.first_ns,
+                last_packet_ns=row.last_ns,
                 uplink_octets=uplink[0],
                 downlink_octets=downlink[0],
                 uplink_packets=uplink[1],
                 downlink_packets=downlink[1],
-                retransmitted_octets=int(row.retransmitted_octets),
-                after_close_octets=int(row.after_close_octets),
+                retransmitted_octets=row.retransmitted_octets,
+                after_close_octets=row.after_close_octets,
                 ended=FLOW_END[row.ended],
             ),
         )

@@ -114,7 +114,7 @@ def hello_restarts(tables, frame, packet, place, from_server, sequence):
 def leads_nowhere(tables, place, from_server, sequence):
     """1 if the stream waited for octets before the first segment seen, and now later ones come."""
     stream = tables.streams[tables.flows[place].stream]
-    if stream.start != FLOATING_OFFSET or stream.from_server != from_server:
+    if not stream.floating or stream.from_server != from_server:
         return 0
     return sequence_difference(sequence, np.int64(stream.base_sequence)) >= stream.high
 
@@ -155,7 +155,7 @@ def read_stream(tables, place, final):
         take_name(tables, place, found, source, stream)
     elif found == NO_NAME:
         finish_without_name(tables, place)
-    elif found == NOT_THIS and (start != FLOATING_OFFSET or final):
+    elif found == NOT_THIS and (final or not stream.floating):
         stream_close(tables, place)
 
 

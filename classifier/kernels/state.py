@@ -181,6 +181,7 @@ STREAM = np.dtype(
         ("high", "i4"),  # end of the last octet present
         ("from_server", "u1"),
         ("conflict", "u1"),
+        ("floating", "u1"),  # nobody knows how many octets come before the first one seen
     ]
 )
 

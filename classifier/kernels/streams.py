@@ -51,6 +51,7 @@ def stream_open(tables, place, base, start, from_server):
     stream.high = start
     stream.from_server = from_server
     stream.conflict = 0
+    stream.floating = start > 0
     tables.flows[place].stream = number
     return number
 
@@ -115,7 +116,7 @@ def stream_insert(tables, number, frame, start, octets, sequence):
                 present[i] = 1
             elif old[i] != new[i]:
                 conflict = 1
-    if stream.start > 0 and offset < stream.start:
+    if stream.floating and offset < stream.start:
         stream.start = offset
         stream.front = offset
     if offset + octets > stream.high:

@@ -53,7 +53,7 @@ def begins_anew(flow, packet, from_server):
     answered = (sequence + 1) & 0xFFFFFFFF  # what the other end's SYN-ACK acknowledges, should it have come first
     if from_server:
         # Both ends may open at once (RFC 9293, 3.5): the SYN of an end that was silent so far crosses the other's.
-        if flow.tcp_state & TCP_SYN_CLIENT and not flow.tcp_state & TCP_SEEN_SERVER:
+        if flow.tcp_state & (TCP_SYN_CLIENT | TCP_ACK_CLIENT | TCP_SEEN_SERVER) == TCP_SYN_CLIENT:
             return 0
         own = flow.tcp_state & TCP_SYN_SERVER and flow.server_first == sequence
         late = flow.tcp_state & TCP_SYN_CLIENT and flow.client_acknowledged == answered

@@ -130,7 +130,7 @@ def make_tables(
         packet=_records(1, PACKET),
         state=state,
         flows=_records(slots, FLOW),
-        flow_index=np.zeros(_power_of_two(2 * slots), np.uint64),
+        flow_index=np.zeros(max(_power_of_two(2 * limits.flows), 4 * SLOTS_PER_FRAME), np.uint64),
         free_flows=np.arange(slots - 1, -1, -1, dtype=np.int32),
         order_before=_none(slots),
         order_after=_none(slots),

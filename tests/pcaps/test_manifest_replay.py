@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from classifier.cli.main import main
 
 PCAPS = Path(__file__).resolve().parents[2] / "pcaps"
