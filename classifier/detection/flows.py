@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from classifier.records import EVIDENCE, FLOW_END, NAME_SOURCE, FlowRecord
 def address_text(version: int, high: int, low: int) -> str:
     """An address of the tables in its usual form (RFC 5952)."""
     if version == 4:
-        return str(IPv4Address(low))
+        return f"{low >> 24}.{low >> 16 & 0xFF}.{low >> 8 & 0xFF}.{low & 0xFF}"
     address = IPv6Address(high << 64 | low)
     # Python before 3.13 writes the IPv4 part of a mapped address in hexadecimal.
     return f"::ffff:{address.ipv4_mapped}" if address.ipv4_mapped else str(address)

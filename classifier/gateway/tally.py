@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -65,6 +67,10 @@ class Tally:
 
     def report(self, totals: MeterTotals, subscriber_label: Callable[[int], str]) -> UsageReport:
         """The report: `totals` are the meter's own accounts, which these sums have to meet."""
+        with collection_paused():
+            return self._report(totals, subscriber_label)
+
+    def _report(self, totals: MeterTotals, subscriber_label: Callable[[int], str]) -> UsageReport:
         columns = _unpack(self._key)
         octets = self._volumes[:, 0] + self._volumes[:, 1]
         flows = dict(totals.evidence_flows)
@@ -122,7 +128,7 @@ class Tally:
                 strict=True,
             )
         ]
-        usages.sort(key=lambda usage: (-sum(usage[1]), usage[0]))
+        usages.sort(key=lambda usage: (-usage[1][0] - usage[1][1] - usage[1][2], usage[0]))
         return tuple(SubscriberUsage(label, *parts, applications) for label, parts, applications in usages)
 
     def _applications(
@@ -147,13 +153,27 @@ class Tally:
                     downlink,
                     up_packets + down_packets,
                     *parts[place],
-                    _reasons(zip(reason[first:end], octets_of[first:end], strict=True)),
+                    _reason(reason[first], octets_of[first])
+                    if end - first == 1
+                    else _reasons(zip(reason[first:end], octets_of[first:end], strict=True)),
                 )
             )
-        return [
-            tuple(sorted(usages, key=lambda usage: (-usage.uplink_octets - usage.downlink_octets, usage.application)))
-            for usages in lists
-        ]
+        for usages in lists:
+            if len(usages) > 1:
+                usages.sort(key=lambda usage: (-usage.uplink_octets - usage.downlink_octets, usage.application))
+        return [tuple(usages) for usages in lists]
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """No search for cycles while many small records are made that have none: half of the time for 24,000 subscribers."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _changes(column: np.ndarray) -> np.ndarray:
@@ -167,8 +187,14 @@ def _edges(changes: np.ndarray) -> np.ndarray:
 
 def _parts(part: np.ndarray, octets: np.ndarray, edges: np.ndarray) -> list[tuple[int, ...]]:
     """Octets zero-rated, discounted and charged, of each run."""
-    sums = [np.add.reduceat(np.where(part == number, octets, 0), edges).tolist() for number in range(3)]
-    return list(zip(*sums, strict=True))
+    columns = np.zeros((len(part), 3), np.int64)
+    columns[np.arange(len(part)), part] = octets
+    return [tuple(sums) for sums in np.add.reduceat(columns, edges, axis=0).tolist()]
+
+
+def _reason(reason: int, octets: int) -> tuple[tuple[str, int], ...]:
+    """The same of one row, as most applications have."""
+    return ((REASONS[reason], octets),) if reason >= 0 else ()
 
 
 def _reasons(rows: Iterable[tuple[int, int]]) -> tuple[tuple[str, int], ...]:

@@ -57,6 +57,7 @@ if JIT_DISABLED:
     # Hashes wrap around on purpose; interpreted NumPy scalars would warn at each of them.
     np.seterr(over="ignore")
 
+
 def kernel(function):
     """A kernel is called from Python: compiled once, kept on disk, and free of the interpreter's lock.
 

@@ -15,6 +15,7 @@ from classifier.kernels.fragments import drop_fragment, find_fragment, first_fra
 from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_fragment, inspect_segment
 from classifier.kernels.jit import helper, kernel
 from classifier.kernels.names import SHOWN_OCTETS
+from classifier.kernels.octets import address
 from classifier.kernels.order import order_oldest, order_touch
 from classifier.kernels.packet import decode
 from classifier.kernels.ranges import locate
@@ -50,11 +51,12 @@ def meter_frames(tables, buffer, frames, first, finish):
 
     `finish`: the input has ended, so end all flows after them. One kernel for both halves what has to be compiled.
     """
+    octets = address(buffer)
     for i in range(first, frames.shape[0]):
         status = room_for_frame(tables, packet_time(frames[i]))
         if status != DONE:
             return status, i
-        meter_frame(tables, buffer, frames[i])
+        meter_frame(tables, octets, frames[i])
     if finish:
         return finish_flows(tables), frames.shape[0]
     return DONE, frames.shape[0]

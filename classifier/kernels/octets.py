@@ -17,6 +17,23 @@ from llvmlite import ir
 from classifier.kernels.jit import BOUNDS_CHECKED, JIT_DISABLED, helper, numba
 
 
+def _pointer(context, builder, kind, value):
+    """Where the octets stand: an array's data, or the address itself."""
+    if isinstance(kind, numba.types.Array):
+        return context.make_array(kind)(context, builder, value).data
+    return builder.inttoptr(value, ir.IntType(8).as_pointer())
+
+
+@numba.extending.intrinsic
+def _address(_context, array):
+    """The address of an array's octets, int64."""
+
+    def generate(context, builder, signature, values):
+        return builder.ptrtoint(_pointer(context, builder, signature.args[0], values[0]), ir.IntType(64))
+
+    return numba.int64(array), generate
+
+
 def _load(bits, big):
     """An intrinsic that loads an unsigned number of `bits` from any place of a uint8 array."""
 
@@ -25,7 +42,7 @@ def _load(bits, big):
         kind = numba.uint64 if bits == 64 else numba.int64
 
         def generate(context, builder, signature, values):
-            data = context.make_array(signature.args[0])(context, builder, values[0]).data
+            data = _pointer(context, builder, signature.args[0], values[0])
             place = builder.bitcast(builder.gep(data, [values[1]]), ir.IntType(bits).as_pointer())
             number = builder.load(place, align=1)
             if big and bits > 8:
@@ -48,6 +65,11 @@ def _fast(bits, big):
 
 
 if BOUNDS_CHECKED or JIT_DISABLED:
+
+    @helper
+    def address(b):
+        """The buffer itself, so that every read of it is checked."""
+        return b
 
     @helper
     def u8(b, i):
@@ -79,6 +101,12 @@ if BOUNDS_CHECKED or JIT_DISABLED:
         """Little-endian 32 bits at `i`."""
         return u16_little(b, i + 2) << 16 | u16_little(b, i)
 else:
+
+    @helper
+    def address(b):
+        """A buffer as its address: one word to pass on, where an array is seven. It reads like the buffer."""
+        return _address(b)
+
     u8 = _fast(8, True)
     u16 = _fast(16, True)
     u32 = _fast(32, True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.kernels.jit import helper
+from classifier.kernels.octets import u8
 from classifier.kernels.state import PHASE_INSPECTED, PHASE_NAMED, RULE_NO_MATCH
 
 # How many buffers are looked at for a free one before one is taken away.
@@ -102,19 +103,18 @@ def stream_insert(tables, number, frame, start, octets, sequence):
     # Views from 0 on let the compiler copy by words: indices that cannot be negative need no check.
     old = data[offset : offset + octets]
     present = filled[offset : offset + octets]
-    new = frame[start : start + octets]
     conflict = 0
     if offset >= stream.high:
         for i in range(octets):
-            old[i] = new[i]
+            old[i] = u8(frame, start + i)
         for i in range(octets):
             present[i] = 1
     else:
         for i in range(octets):
             if present[i] == 0:
-                old[i] = new[i]
+                old[i] = u8(frame, start + i)
                 present[i] = 1
-            elif old[i] != new[i]:
+            elif old[i] != u8(frame, start + i):
                 conflict = 1
     if stream.floating and offset < stream.start:
         stream.start = offset
