@@ -21,11 +21,9 @@ REFUSED = {
     "tcpdump/LINKTYPE_PKTAP.pcap": "258 (PKTAP)",
     "tcpdump/LINKTYPE_USER2_PKTAP.pcap": "149 (USER2)",
     "tcpdump/OSPFv3_multipoint_adjacencies.pcap": "107 (FRELAY)",
-    "tcpdump/arcnet-rfc1201-arp-icmp-http.pcap": "129 (ARCNET_LINUX)",
     "tcpdump/e1000g.pcap": "226 (IPNET)",
     "zeek/dns-inverse-query.pcap": "10 (FDDI)",
     "zeek/ieee80211.15.4.pcap": "230 (IEEE802_15_4_NOFCS)",
-    "zeek/nflog-http.pcap": "239 (NFLOG)",
 }
 # Damaged by a fuzzer; tshark says the same and counts the one record before the end.
 PROBLEMS = {"ndpi/default/pcap/fuzz-2021-10-13.pcap": "ends inside record 2 at offset 237"}
