@@ -132,8 +132,9 @@ def make_tables(
         flows=_records(slots, FLOW),
         flow_index=np.zeros(max(_power_of_two(2 * limits.flows), 4 * SLOTS_PER_FRAME), np.uint64),
         free_flows=np.arange(slots - 1, -1, -1, dtype=np.int32),
-        order_before=_none(slots),
-        order_after=_none(slots),
+        # A flow's neighbours are written when it enters a list: until then nothing has to be touched here.
+        order_before=np.zeros(slots, np.int32),
+        order_after=np.zeros(slots, np.int32),
         order_first=_none(ORDERS),
         order_last=_none(ORDERS),
         timeout_ns=np.array(seconds, np.int64) * 10**9,
