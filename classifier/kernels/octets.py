@@ -4,8 +4,8 @@ Rule: octets are read only through these helpers, which widen first: `b[i] << 8 
 interpreted, where uint8 stays uint8. The caller has checked the length; a helper never does.
 All results are int64, except the 64-bit reads, which are uint64 (addresses, hashes: bit operations only).
 
-Compiled, a read is one load from where the number stands; read octet by octet, each with numba's check for a negative
-index, decoding took three times as long. With bounds checking on, and interpreted, they are read octet by octet, so that a
+Compiled, a read is one load from where the number stands, instead of one for each octet with numba's check for a negative
+index. With bounds checking on, and interpreted, they are read octet by octet, so that a
 read outside the buffer is found.
 """
 
