@@ -61,7 +61,7 @@ if JIT_DISABLED:
 def kernel(function):
     """A kernel is called from Python: compiled once, kept on disk, and free of the interpreter's lock.
 
-    Nothing in it makes arrays, so there are no references to count; counting them anyway cost the meter about a third of its time.
+    Nothing in it makes arrays, so there are no references to count; counting them cost the meter a third of its time.
     """
     dispatcher = numba.njit(cache=True, nogil=True, _nrt=False)(function)
     if not JIT_DISABLED:
