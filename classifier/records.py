@@ -1,12 +1,15 @@
 """The records that pass between rooms: array types for the kernels, frozen dataclasses for reports.
 
 Rules of this file: units last in names; volumes are integers; state lives in the arrays and has one owner (the meter).
-Nouns are those of IPFIX (RFC 7011, RFC 7012) and 3GPP charging (TS 32.299).
+Nouns are those of IPFIX (RFC 7011, RFC 7012) and 3GPP charging (TS 32.299). What is made by the ten thousand for one report
+is a named tuple, in a third of a dataclass's time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,8 +57,7 @@ class Volume:
         return self.uplink_octets + self.downlink_octets
 
 
-@dataclass(frozen=True, slots=True)
-class ApplicationUsage:
+class ApplicationUsage(NamedTuple):
     """What one subscriber used of one application; `charged_because` is (reason, octets), most octets first."""
 
     application: str
@@ -68,8 +70,7 @@ class ApplicationUsage:
     charged_because: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriberUsage:
+class SubscriberUsage(NamedTuple):
     """One subscriber's usage, its applications sorted by octets, most first."""
 
     subscriber: str
@@ -117,7 +118,8 @@ class UsageReport:
     """One interval's or one replay's totals: the object behind the table, the JSON and the CSV.
 
     Times are nanoseconds since 1970-01-01 UTC, None where no frame was seen. `pending` is what undecided flows still
-    hold (always empty at the end of a replay). `notices` are (name, count) of what went over a bound: evictions,
+    hold (always empty at the end of a replay). `subscribers` are sorted by octets, most first, then by label, and do not
+    change. `notices` are (name, count) of what went over a bound: evictions,
     subscribers beyond the table, names not kept, reassembly given up.
     """
 
@@ -131,7 +133,7 @@ class UsageReport:
     pending: Volume
     charged_because: tuple[tuple[str, int], ...]
     unmetered: tuple[UnmeteredUsage, ...]
-    subscribers: tuple[SubscriberUsage, ...]
+    subscribers: Sequence[SubscriberUsage]
     programmes: tuple[ProgrammeUsage, ...]
     evidence: tuple[EvidenceUsage, ...]
     flows: int

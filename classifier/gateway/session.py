@@ -5,19 +5,18 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv6Network
+from functools import partial
 
 import numpy as np
 
-from classifier.detection.flows import address_text, flow_records
+from classifier.detection.flows import flow_records
 from classifier.errors import ConservationError
 from classifier.gateway.calendar import Calendar
+from classifier.gateway.labels import BEYOND_LABEL, subscriber_labels
 from classifier.gateway.plan import Plan
 from classifier.gateway.tally import Tally
 from classifier.metering.meter import Meter
 from classifier.records import FlowRecord, UsageReport
-
-BEYOND_LABEL = "(beyond the subscriber table)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,8 @@ class Session:
         rater = plan.rater()
         self._application_names = plan.catalogue.application_names
         self._tally = Tally(rater, self._application_names)
-        self._labels = [BEYOND_LABEL, *(subscriber.name for subscriber in plan.subscribers)]
+        self._listed = (BEYOND_LABEL, *(subscriber.name for subscriber in plan.subscribers))
+        self._labels = list(self._listed)
         self._waiting_flows: list[tuple[int, FlowRecord]] = []
         self._next_serial = 1
         self.intervals_closed = 0
@@ -78,13 +78,14 @@ class Session:
         """The name of a listed subscriber, the address or /64 of any other."""
         labels = self._labels
         if number >= len(labels):
-            for version, high, low in self.meter.subscriber_addresses()[len(labels) :]:
-                labels.append(address_text(4, high, low) if version == 4 else str(IPv6Network((high << 64, 64))))
+            entries = self.meter.subscriber_entries()
+            labels += subscriber_labels(self._listed, entries, np.arange(len(labels), len(entries)))
         return labels[number]
 
     def report(self) -> UsageReport:
         """The totals so far, checked: the parts and the unmetered add up to what was observed (accounting 1.5)."""
-        report = self._tally.report(self.meter.totals(), self.subscriber_label)
+        labels_of = partial(subscriber_labels, self._listed, self.meter.subscriber_entries())
+        report = self._tally.report(self.meter.totals(), labels_of)
         parts = (report.zero_rated, report.discounted, report.charged, report.pending)
         frames = sum(part.frames for part in parts) + sum(entry.frames for entry in report.unmetered)
         octets = sum(part.octets for part in parts) + sum(entry.octets for entry in report.unmetered)

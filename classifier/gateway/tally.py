@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from classifier.errors import ConfigurationError
+from classifier.gateway.subscriber_usage import SubscriberUsages, sums_by_key
 from classifier.metering.meter import MeterTotals
 from classifier.rating.offers import PART_CHARGED, PART_DISCOUNTED, PART_ZERO_RATED, REASONS
 from classifier.rating.rate import VOLUMES, Rater
 from classifier.records import (
     EVIDENCE,
-    ApplicationUsage,
     EvidenceUsage,
     ProgrammeUsage,
-    SubscriberUsage,
     UnmeteredUsage,
     UsageReport,
     Volume,
@@ -52,27 +49,22 @@ class Tally:
         self._rater = rater
         self._application_names = application_names
         self._key = np.zeros(0, np.int64)
-        self._volumes = np.zeros((0, len(VOLUMES)), np.int64)
+        self._volumes = np.zeros((len(VOLUMES), 0), np.int64)
 
     def add(self, usage: np.ndarray) -> None:
         """Rate and add USAGE_ROW rows."""
         rated = self._rater.rate(usage)
         key = np.concatenate([self._key, _pack(rated)])
-        volumes = np.concatenate([self._volumes, np.stack([rated[field] for field in VOLUMES], axis=1)])
-        order = np.argsort(key, kind="stable")
-        key = key[order]
-        first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
-        self._key = key[first]
-        self._volumes = np.add.reduceat(volumes[order], first, axis=0)
+        volumes = np.concatenate([self._volumes, np.stack([rated[field] for field in VOLUMES])], axis=1)
+        self._key, self._volumes = sums_by_key(key, volumes)
 
-    def report(self, totals: MeterTotals, subscriber_label: Callable[[int], str]) -> UsageReport:
-        """The report: `totals` are the meter's own accounts, which these sums have to meet."""
-        with collection_paused():
-            return self._report(totals, subscriber_label)
+    def report(self, totals: MeterTotals, labels_of: Callable[[np.ndarray], list[str]]) -> UsageReport:
+        """The report: `totals` are the meter's own accounts, which these sums have to meet.
 
-    def _report(self, totals: MeterTotals, subscriber_label: Callable[[int], str]) -> UsageReport:
+        `labels_of` gives the labels of an array of subscriber numbers, now and later.
+        """
         columns = _unpack(self._key)
-        octets = self._volumes[:, 0] + self._volumes[:, 1]
+        octets = self._volumes[0] + self._volumes[1]
         flows = dict(totals.evidence_flows)
         return UsageReport(
             first_packet_ns=totals.first_packet_ns,
@@ -83,9 +75,9 @@ class Tally:
             discounted=self._part(columns, PART_DISCOUNTED),
             charged=self._part(columns, PART_CHARGED),
             pending=Volume(totals.pending_frames, totals.pending_uplink_octets, totals.pending_downlink_octets),
-            charged_because=_reasons(zip(columns["reason"].tolist(), octets.tolist(), strict=True)),
+            charged_because=_reasons(columns["reason"], octets),
             unmetered=tuple(UnmeteredUsage(*entry) for entry in totals.unmetered),
-            subscribers=self._subscribers(columns, octets, subscriber_label),
+            subscribers=SubscriberUsages(columns, self._volumes, self._application_names, labels_of),
             programmes=self._programmes(columns, octets),
             evidence=tuple(
                 EvidenceUsage(name, flows[name], int(octets[columns["evidence"] == EVIDENCE.index(name)].sum()))
@@ -98,7 +90,7 @@ class Tally:
         )
 
     def _part(self, columns: dict[str, np.ndarray], part: int) -> Volume:
-        uplink, downlink, up_frames, down_frames = self._volumes[columns["part"] == part].sum(axis=0)
+        uplink, downlink, up_frames, down_frames = self._volumes[:, columns["part"] == part].sum(axis=1)
         return Volume(int(up_frames + down_frames), int(uplink), int(downlink))
 
     def _programmes(self, columns: dict[str, np.ndarray], octets: np.ndarray) -> tuple[ProgrammeUsage, ...]:
@@ -111,97 +103,9 @@ class Tally:
             used.append(ProgrammeUsage(programme.name, programme.payer, int(octets[rows].sum()), subscribers, 0))
         return tuple(sorted(used, key=lambda usage: usage.programme))
 
-    def _subscribers(
-        self, columns: dict[str, np.ndarray], octets: np.ndarray, subscriber_label: Callable[[int], str]
-    ) -> tuple[SubscriberUsage, ...]:
-        """Most octets first, then by name. The sorted keys keep a subscriber's rows together, and an application's in it."""
-        if not self._key.size:
-            return ()
-        subscriber, application = columns["subscriber"], columns["application"]
-        edges = _edges(_changes(subscriber))
-        usages = [
-            (subscriber_label(number), parts, applications)
-            for number, parts, applications in zip(
-                subscriber[edges].tolist(),
-                _parts(columns["part"], octets, edges),
-                self._applications(columns, octets, edges, _edges(_changes(subscriber) | _changes(application))),
-                strict=True,
-            )
-        ]
-        usages.sort(key=lambda usage: (-usage[1][0] - usage[1][1] - usage[1][2], usage[0]))
-        return tuple(SubscriberUsage(label, *parts, applications) for label, parts, applications in usages)
 
-    def _applications(
-        self, columns: dict[str, np.ndarray], octets: np.ndarray, subscribers: np.ndarray, edges: np.ndarray
-    ) -> list[tuple[ApplicationUsage, ...]]:
-        """Each subscriber's applications, most octets first; `subscribers` and `edges` are the first rows of their runs."""
-        volumes = np.add.reduceat(self._volumes, edges, axis=0).tolist()
-        parts = _parts(columns["part"], octets, edges)
-        names = [self._application_names[number] for number in columns["application"][edges].tolist()]
-        ends = [*edges[1:].tolist(), len(octets)]
-        reason, octets_of = columns["reason"].tolist(), octets.tolist()
-        lists: list[list[ApplicationUsage]] = []
-        starts = set(subscribers.tolist())
-        for place, (first, end) in enumerate(zip(edges.tolist(), ends, strict=True)):
-            if first in starts:
-                lists.append([])
-            uplink, downlink, up_packets, down_packets = volumes[place]
-            lists[-1].append(
-                ApplicationUsage(
-                    names[place],
-                    uplink,
-                    downlink,
-                    up_packets + down_packets,
-                    *parts[place],
-                    _reason(reason[first], octets_of[first])
-                    if end - first == 1
-                    else _reasons(zip(reason[first:end], octets_of[first:end], strict=True)),
-                )
-            )
-        for usages in lists:
-            if len(usages) > 1:
-                usages.sort(key=lambda usage: (-usage.uplink_octets - usage.downlink_octets, usage.application))
-        return [tuple(usages) for usages in lists]
-
-
-@contextmanager
-def collection_paused() -> Iterator[None]:
-    """No search for cycles while many small records are made that have none: half of the time for 24,000 subscribers."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _changes(column: np.ndarray) -> np.ndarray:
-    return column[1:] != column[:-1]
-
-
-def _edges(changes: np.ndarray) -> np.ndarray:
-    """The first row of each run, where `changes` says which rows differ from the one before."""
-    return np.concatenate([[0], np.flatnonzero(changes) + 1])
-
-
-def _parts(part: np.ndarray, octets: np.ndarray, edges: np.ndarray) -> list[tuple[int, ...]]:
-    """Octets zero-rated, discounted and charged, of each run."""
-    columns = np.zeros((len(part), 3), np.int64)
-    columns[np.arange(len(part)), part] = octets
-    return [tuple(sums) for sums in np.add.reduceat(columns, edges, axis=0).tolist()]
-
-
-def _reason(reason: int, octets: int) -> tuple[tuple[str, int], ...]:
-    """The same of one row, as most applications have."""
-    return ((REASONS[reason], octets),) if reason >= 0 else ()
-
-
-def _reasons(rows: Iterable[tuple[int, int]]) -> tuple[tuple[str, int], ...]:
-    """(reason, octets) of what is charged, most octets first, from (place in REASONS or -1, octets)."""
-    sums: dict[int, int] = {}
-    for reason, octets in rows:
-        if reason >= 0:
-            sums[reason] = sums.get(reason, 0) + octets
-    named = ((REASONS[reason], octets) for reason, octets in sums.items())
-    return tuple(sorted(named, key=lambda entry: (-entry[1], entry[0])))
+def _reasons(reason: np.ndarray, octets: np.ndarray) -> tuple[tuple[str, int], ...]:
+    """(reason, octets) of what is charged, most octets first; `reason` are places in REASONS or -1."""
+    found = np.unique(reason[reason >= 0]).tolist()
+    sums = [(REASONS[place], int(octets[reason == place].sum())) for place in found]
+    return tuple(sorted(sums, key=lambda entry: (-entry[1], entry[0])))

@@ -153,10 +153,9 @@ class Meter:
             overflows=tuple((text, int(state[field])) for field, text in OVERFLOWS.items() if state[field]),
         )
 
-    def subscriber_addresses(self) -> list[tuple[int, int, int]]:
-        """(version, high, low) by subscriber number; those that are listed, and number 0, have version 0."""
-        entries = np.asarray(self._tables.subscribers)[: self._state.subscriber_count]
-        return entries[["version", "high", "low"]].tolist()
+    def subscriber_entries(self) -> np.ndarray:
+        """SUBSCRIBER[n] by subscriber number, a copy; those that are listed, and number 0, have version 0."""
+        return np.array(self._tables.subscribers[: self._state.subscriber_count])
 
     def check_conservation(self) -> None:
         """Every frame is in exactly one place (accounting 1.5); else ConservationError, which is our own defect."""

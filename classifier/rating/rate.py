@@ -63,26 +63,26 @@ class Rater:
         for field in ("subscriber", "application", "evidence", *VOLUMES):
             rated[field] = usage[field]
         subscriber = usage["subscriber"]
-        profile = np.where(subscriber < len(self._profile_of), subscriber, 0)
-        cases = np.zeros(len(usage), [("interval", "i8"), ("profile", "i4"), ("rest", "i4")])
-        cases["interval"] = usage["interval"]
-        cases["profile"] = self._profile_of[profile]
-        cases["rest"] = usage["application"].astype(np.int32) << 16 | usage["evidence"].astype(np.int32) << 8
-        cases["rest"] |= usage["standing"]
-        distinct, case_of = np.unique(cases, return_inverse=True)
-        results = np.array([self._decide(case) for case in distinct], np.int32).reshape(-1, 3)
-        rated["part"], rated["programme"], rated["reason"] = results[case_of].T
+        profile = self._profile_of[np.where(subscriber < len(self._profile_of), subscriber, 0)]
+        # Two words in turn: sorting records of several fields takes thirty times as long.
+        kind = profile.astype(np.int64) << 32 | usage["application"].astype(np.int64) << 16
+        kind |= usage["evidence"].astype(np.int64) << 8 | usage["standing"]
+        kinds, kind_of = np.unique(kind, return_inverse=True)
+        _, interval_of = np.unique(usage["interval"], return_inverse=True)
+        _, first, case_of = np.unique(interval_of * len(kinds) + kind_of, return_index=True, return_inverse=True)
+        results = [self._decide(usage[row], self._profiles[profile[row]]) for row in first.tolist()]
+        columns = np.array(results, np.int32).reshape(-1, 3)[case_of].T
+        rated["part"], rated["programme"], rated["reason"] = columns
         return rated
 
-    def _decide(self, case: np.void) -> tuple[int, int, int]:
-        rest = int(case["rest"])
+    def _decide(self, row: np.void, subscriber: Subscriber | None) -> tuple[int, int, int]:
         decision = decide(
             self._offers,
-            self._application_names[rest >> 16],
-            EVIDENCE[rest >> 8 & 0xFF],
-            STANDING[rest & 0xFF],
-            int(case["interval"]),
-            self._profiles[case["profile"]],
+            self._application_names[row["application"]],
+            EVIDENCE[row["evidence"]],
+            STANDING[row["standing"]],
+            int(row["interval"]),
+            subscriber,
             self._zone,
         )
         programme = -1 if decision.programme is None else self._place[decision.programme.name]

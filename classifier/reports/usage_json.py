@@ -9,16 +9,44 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from classifier.records import UNMETERED, SubscriberUsage, UsageReport, Volume
+from classifier.records import UNMETERED, ApplicationUsage, SubscriberUsage, UsageReport, Volume
 from classifier.reports.words import time_text
 
 SCHEMA = "freeflow.usage/1"
 EVIDENCE_ORDER = ("verified", "claimed", "address", "contradicted", "none")
 ALWAYS_UNMETERED = ("not_ip", "transit")
+_encode = json.JSONEncoder().encode
 
 
-def json_report(report: UsageReport) -> dict:
-    """The report as `json` takes it. Times are UTC with microseconds, None where no frame was seen."""
+def json_text(report: UsageReport) -> Iterator[str]:
+    """The report as one object in pieces: a line for each key, and one for each entry of a list.
+
+    So two reports can be compared line by line.
+    """
+    return _pieces(report, "{\n", ",\n", "[\n", "\n]", "\n}\n")
+
+
+def json_line(report: UsageReport) -> str:
+    """The report as one object on one line."""
+    return "".join(_pieces(report, "{", ", ", "[", "]", "}\n"))
+
+
+def _pieces(report: UsageReport, begin: str, separator: str, begin_list: str, end_list: str, end: str) -> Iterator[str]:
+    before = begin
+    for key, value in _entries(report).items():
+        yield f'{before}"{key}": '
+        before = separator
+        if not isinstance(value, Iterator):
+            yield _encode(value)
+        elif entries := separator.join(value):
+            yield from (begin_list, entries, end_list)
+        else:
+            yield "[]"
+    yield end
+
+
+def _entries(report: UsageReport) -> dict[str, object]:
+    """The values by key as `json` takes them, but lists as iterators of their entries' text."""
     return {
         "schema": SCHEMA,
         "first_packet": time_text(report.first_packet_ns),
@@ -28,17 +56,19 @@ def json_report(report: UsageReport) -> dict:
         "discounted": _volume(report.discounted),
         "charged": _volume(report.charged),
         "unmetered": _unmetered(report),
-        "subscribers": [_subscriber(subscriber) for subscriber in report.subscribers],
-        "programmes": [
-            {
-                "programme": programme.programme,
-                "payer": programme.payer,
-                "octets": programme.octets,
-                "subscribers": programme.subscribers,
-                "exhausted_subscribers": programme.exhausted_subscribers,
-            }
+        "subscribers": map(_subscriber_text, report.subscribers),
+        "programmes": (
+            _encode(
+                {
+                    "programme": programme.programme,
+                    "payer": programme.payer,
+                    "octets": programme.octets,
+                    "subscribers": programme.subscribers,
+                    "exhausted_subscribers": programme.exhausted_subscribers,
+                }
+            )
             for programme in report.programmes
-        ],
+        ),
         "evidence": _evidence(report),
         "charged_because": dict(report.charged_because),
         "pending": _volume(report.pending),
@@ -47,27 +77,6 @@ def json_report(report: UsageReport) -> dict:
         "after_close_octets": report.after_close_octets,
         "notices": dict(report.notices),
     }
-
-
-def json_text(report: UsageReport) -> Iterator[str]:
-    """The report as one object in pieces: a line for each key, and one for each entry of a list.
-
-    So it is made at the speed of the C encoder, and two reports can be compared line by line.
-    """
-    separator = "{\n"
-    for key, value in json_report(report).items():
-        yield f'{separator}"{key}": '
-        if isinstance(value, list) and value:
-            yield "[\n" + ",\n".join(map(json.dumps, value)) + "\n]"
-        else:
-            yield json.dumps(value)
-        separator = ",\n"
-    yield "\n}\n"
-
-
-def json_line(report: UsageReport) -> str:
-    """The report as one object on one line."""
-    return json.dumps(json_report(report)) + "\n"
 
 
 def _volume(volume: Volume) -> dict:
@@ -89,26 +98,23 @@ def _unmetered(report: UsageReport) -> dict:
     }
 
 
-def _subscriber(subscriber: SubscriberUsage) -> dict:
-    return {
-        "subscriber": subscriber.subscriber,
-        "zero_rated_octets": subscriber.zero_rated_octets,
-        "discounted_octets": subscriber.discounted_octets,
-        "charged_octets": subscriber.charged_octets,
-        "applications": [
-            {
-                "application": usage.application,
-                "uplink_octets": usage.uplink_octets,
-                "downlink_octets": usage.downlink_octets,
-                "packets": usage.packets,
-                "zero_rated_octets": usage.zero_rated_octets,
-                "discounted_octets": usage.discounted_octets,
-                "charged_octets": usage.charged_octets,
-                "charged_because": dict(usage.charged_because),
-            }
-            for usage in subscriber.applications
-        ],
-    }
+def _subscriber_text(usage: SubscriberUsage) -> str:
+    """Written out, here and below, as there may be a million of them: in half of the time that `json` takes for them."""
+    label, zero_rated, discounted, charged, applications = usage
+    return (
+        f'{{"subscriber": {_encode(label)}, "zero_rated_octets": {zero_rated}, "discounted_octets": {discounted}, '
+        f'"charged_octets": {charged}, "applications": [{", ".join(map(_application_text, applications))}]}}'
+    )
+
+
+def _application_text(usage: ApplicationUsage) -> str:
+    application, uplink, downlink, packets, zero_rated, discounted, charged, charged_because = usage
+    because = ", ".join([f'"{reason}": {octets}' for reason, octets in charged_because])
+    return (
+        f'{{"application": {_encode(application)}, "uplink_octets": {uplink}, "downlink_octets": {downlink}, '
+        f'"packets": {packets}, "zero_rated_octets": {zero_rated}, "discounted_octets": {discounted}, '
+        f'"charged_octets": {charged}, "charged_because": {{{because}}}}}'
+    )
 
 
 def _evidence(report: UsageReport) -> dict:

@@ -143,7 +143,8 @@ def _subscribers(report: UsageReport, width: int) -> list[Line]:
     )
     rows: list[tuple[str, ...]] = []
     styles: list[str] = []
-    for subscriber in report.subscribers[:SUBSCRIBERS_SHOWN]:
+    shown = report.subscribers[:SUBSCRIBERS_SHOWN]
+    for subscriber in shown:
         rows.append((subscriber.subscriber, *_parts(subscriber, subscriber.octets), ""))
         styles.append("subscriber")
         for usage in subscriber.applications:
@@ -154,10 +155,12 @@ def _subscribers(report: UsageReport, width: int) -> list[Line]:
     unused = () if report.discounted.frames else (3,)
     columns, rows = _without(columns, rows, unused)
     lines = _fitting(columns, rows, styles, width, drop=(len(columns) - 1,))
-    rest = report.subscribers[SUBSCRIBERS_SHOWN:]
-    if rest:
-        octets = sum(subscriber.octets for subscriber in rest)
-        lines.append(Line(f"and {count_text(len(rest), 'subscriber')} more with {octets_text(octets)}: see --csv"))
+    more = len(report.subscribers) - len(shown)
+    if more:
+        # What is metered is some subscriber's: so the records of those that are not shown need not be made.
+        metered = report.zero_rated.octets + report.discounted.octets + report.charged.octets
+        octets = metered - sum(subscriber.octets for subscriber in shown)
+        lines.append(Line(f"and {count_text(more, 'subscriber')} more with {octets_text(octets)}: see --csv"))
     return lines
 
 

@@ -116,7 +116,10 @@ class Gatherer:
     def subscriber(self, number: int) -> str | None:
         if number < 0:
             return None
-        return "beyond" if number == 0 else _address(*self.meter.subscriber_addresses()[number])
+        if number == 0:
+            return "beyond"
+        entry = self.meter.subscriber_entries()[number]
+        return _address(entry["version"], entry["high"], entry["low"])
 
     def usage(self, rows) -> None:
         seen = set()

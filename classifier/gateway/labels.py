@@ -1,0 +1,36 @@
+"""What subscribers are called: a listed one by its name, any other by its address or, of IPv6, by its /64.
+
+Rule of this file: many at a time, and only when somebody reads them; to write addresses takes longer than to add them up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from classifier.detection.flows import address_text
+
+BEYOND_LABEL = "(beyond the subscriber table)"
+_DECIMAL = tuple(map(str, range(256)))
+
+
+def subscriber_labels(listed: Sequence[str], entries: np.ndarray, numbers: np.ndarray) -> list[str]:
+    """Labels of the subscribers with these `numbers`. `listed` has those of the first numbers; `entries` are SUBSCRIBER[n]."""
+    labels = np.empty(len(numbers), object)
+    named = numbers < len(listed)
+    labels[named] = [listed[number] for number in numbers[named].tolist()]
+    version = np.where(named, 0, entries["version"][numbers])
+    for wanted, texts in ((4, _ipv4_texts), (6, _ipv6_texts)):
+        places = np.flatnonzero(version == wanted)
+        labels[places] = texts(entries[numbers[places]])
+    return labels.tolist()
+
+
+def _ipv4_texts(entries: np.ndarray) -> list[str]:
+    octets = entries["low"].astype(">u4").view(np.uint8).reshape(-1, 4)
+    return list(map(".".join, zip(*(map(_DECIMAL.__getitem__, column) for column in octets.T.tolist()), strict=True)))
+
+
+def _ipv6_texts(entries: np.ndarray) -> list[str]:
+    return [f"{address_text(6, high, 0)}/64" for high in entries["high"].tolist()]

@@ -1,0 +1,159 @@
+"""Usage by subscriber in columns: a sequence of records that makes each only when it is asked for.
+
+Rules of this file: all sums and orders are NumPy's, over whole columns; text and records are made for what is asked, so that
+a report of many subscribers of which few are shown costs next to nothing. What was made once is never another the next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import overload
+
+import numpy as np
+
+from classifier.rating.offers import PARTS, REASONS
+from classifier.records import ApplicationUsage, SubscriberUsage
+
+# Records are made so many subscribers at a time: enough for columns to pay, few enough to be small beside them.
+BATCH_SUBSCRIBERS = 4096
+
+
+class SubscriberUsages(Sequence[SubscriberUsage]):
+    """Subscribers, most octets first, then by label; immutable, and equal to any sequence of the same records.
+
+    `rows` are columns of one length by name: `subscriber`, `application`, `part` (a place in PARTS) and `reason` (a place in
+    REASONS, -1 where it is free), sorted by subscriber, then application; `volumes` is i8[4, rows]: octets uplink and
+    downlink, packets uplink and downlink. `application_names` and `labels_of` (of an array of subscriber numbers) name them.
+    """
+
+    def __init__(
+        self,
+        rows: Mapping[str, np.ndarray],
+        volumes: np.ndarray,
+        application_names: Sequence[str],
+        labels_of: Callable[[np.ndarray], list[str]],
+    ) -> None:
+        self._application_names, self._labels_of = application_names, labels_of
+        subscriber, application, octets = rows["subscriber"], rows["application"], volumes[0] + volumes[1]
+        run, starts = _runs(subscriber, application)
+        owner, first = _runs(subscriber[starts])
+        parts = np.zeros((len(PARTS), len(octets)), np.int64)
+        parts[rows["part"], np.arange(len(octets))] = octets
+        up, down, up_packets, down_packets = np.add.reduceat(volumes, starts, axis=1)
+        figures = np.stack([up, down, up_packets + down_packets, *np.add.reduceat(parts, starts, axis=1)])
+        number = application[starts]
+        by_octets = np.lexsort((_ranks(application_names)[number], -up - down, owner))
+        # By application of a subscriber, each subscriber's together and most octets first.
+        self._application, self._figures = number[by_octets], figures[:, by_octets]
+        place = np.empty_like(by_octets)
+        place[by_octets] = np.arange(len(by_octets))
+        self._first_reason, self._reason, self._reason_octets = _because(place[run], rows["reason"], octets)
+        # By subscriber, as they are numbered.
+        self._subscriber = subscriber[starts][first]
+        self._first_application = np.append(first, len(starts))
+        self._parts = np.add.reduceat(self._figures[-len(PARTS) :], first, axis=1)
+        # Places of subscribers, most octets first. Those of equal octets are in order as far as there are labels.
+        descending = -self._parts.sum(axis=0)
+        self._order = np.argsort(descending, kind="stable")
+        self._descending = descending[self._order]
+        self._labels: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, place: int) -> SubscriberUsage: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[SubscriberUsage, ...]: ...
+    def __getitem__(self, place):
+        if isinstance(place, slice):
+            return tuple(self._records(range(len(self))[place]))
+        found = range(len(self))[place]
+        return next(self._records(range(found, found + 1)))
+
+    def __iter__(self) -> Iterator[SubscriberUsage]:
+        for first in range(0, len(self), BATCH_SUBSCRIBERS):
+            yield from self._records(range(len(self))[first : first + BATCH_SUBSCRIBERS])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(mine == its for mine, its in zip(self, other, strict=True))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def _records(self, places: range) -> Iterator[SubscriberUsage]:
+        """The records at these places of the sequence."""
+        if not places:
+            return
+        self._settle(max(places[0], places[-1]) + 1)
+        subscribers = self._order[np.arange(places.start, places.stop, places.step)]
+        chosen, counts = _members(self._first_application, subscribers)
+        applications = self._applications(chosen)
+        labels = map(self._labels.__getitem__, places)
+        for label, parts, count in zip(labels, self._parts[:, subscribers].T.tolist(), counts, strict=True):
+            yield SubscriberUsage(label, *parts, tuple(islice(applications, count)))
+
+    def _applications(self, chosen: np.ndarray) -> Iterator[ApplicationUsage]:
+        reasons, counts = _members(self._first_reason, chosen)
+        names = map(REASONS.__getitem__, self._reason[reasons].tolist())
+        pairs = zip(names, self._reason_octets[reasons].tolist(), strict=True)
+        because = (tuple(islice(pairs, count)) if count else () for count in counts)
+        applications = map(self._application_names.__getitem__, self._application[chosen].tolist())
+        return map(ApplicationUsage, applications, *self._figures[:, chosen].tolist(), because)
+
+    def _settle(self, end: int) -> None:
+        """Put the first `end` subscribers in order where octets are equal: all that need a label for it, and no others."""
+        begin = len(self._labels)
+        if end <= begin:
+            return
+        end = int(np.searchsorted(self._descending, self._descending[end - 1], side="right"))
+        subscribers = self._order[begin:end]
+        labels = self._labels_of(self._subscriber[subscribers])
+        by_label = np.array(sorted(range(len(labels)), key=labels.__getitem__))
+        order = by_label[np.argsort(self._descending[begin:end][by_label], kind="stable")]
+        self._order[begin:end] = subscribers[order]
+        self._labels += map(labels.__getitem__, order.tolist())
+
+
+def sums_by_key(key: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct values of `key` [n] in order, and for each the sums of its columns of `values` [..., n]."""
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    _, starts = _runs(key)
+    return key[starts], np.add.reduceat(values[..., order], starts, axis=-1)
+
+
+def _runs(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Runs of rows that are equal in all columns: the number of each row's run, and the first row of each run."""
+    first = np.zeros(len(columns[0]), bool)
+    first[:1] = True
+    for column in columns:
+        first[1:] |= column[1:] != column[:-1]
+    return np.cumsum(first) - 1, np.flatnonzero(first)
+
+
+def _ranks(names: Sequence[str]) -> np.ndarray:
+    """Each name's place in their order."""
+    ranks = np.empty(len(names), np.int64)
+    ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return ranks
+
+
+def _because(place: np.ndarray, reason: np.ndarray, octets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Why octets are charged, by the place they go to: (first entry of each place and the end, reason, octets)."""
+    charged = np.flatnonzero(reason >= 0)
+    key, sums = sums_by_key(place[charged] * len(REASONS) + reason[charged], octets[charged])
+    places, reasons = np.divmod(key, len(REASONS))
+    order = np.lexsort((_ranks(REASONS)[reasons], -sums, places))
+    first = np.searchsorted(places, np.arange(place.max(initial=-1) + 2))
+    return first, reasons[order], sums[order]
+
+
+def _members(first: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Members of the chosen groups, one group after the other, and how many each has; `first` as by `_because`."""
+    counts = first[chosen + 1] - first[chosen]
+    before = np.cumsum(counts) - counts
+    return np.repeat(first[chosen] - before, counts) + np.arange(counts.sum()), counts.tolist()
