@@ -6,9 +6,9 @@ a report of many subscribers of which few are shown costs next to nothing. What 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import overload
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar, overload
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from classifier.rating.offers import PARTS, REASONS
 from classifier.records import ApplicationUsage, SubscriberUsage
 
 # Records are made so many subscribers at a time: enough for columns to pay, few enough to be small beside them.
-BATCH_SUBSCRIBERS = 4096
+BATCH_SUBSCRIBERS = 1024
+_Record = TypeVar("_Record", SubscriberUsage, ApplicationUsage)
 
 
 class SubscriberUsages(Sequence[SubscriberUsage]):
@@ -86,23 +87,21 @@ class SubscriberUsages(Sequence[SubscriberUsage]):
 
     def _records(self, places: range) -> Iterator[SubscriberUsage]:
         """The records at these places of the sequence."""
-        if not places:
-            return
-        self._settle(max(places[0], places[-1]) + 1)
+        if places:
+            self._settle(max(places[0], places[-1]) + 1)
         subscribers = self._order[np.arange(places.start, places.stop, places.step)]
-        chosen, counts = _members(self._first_application, subscribers)
-        applications = self._applications(chosen)
-        labels = map(self._labels.__getitem__, places)
-        for label, parts, count in zip(labels, self._parts[:, subscribers].T.tolist(), counts, strict=True):
-            yield SubscriberUsage(label, *parts, tuple(islice(applications, count)))
+        chosen, bounds = _members(self._first_application, subscribers)
+        made = self._applications(chosen)
+        applications = [made[start:end] for start, end in bounds]
+        return _made(SubscriberUsage, map(self._labels.__getitem__, places), self._parts[:, subscribers], applications)
 
-    def _applications(self, chosen: np.ndarray) -> Iterator[ApplicationUsage]:
-        reasons, counts = _members(self._first_reason, chosen)
-        names = map(REASONS.__getitem__, self._reason[reasons].tolist())
-        pairs = zip(names, self._reason_octets[reasons].tolist(), strict=True)
-        because = (tuple(islice(pairs, count)) if count else () for count in counts)
-        applications = map(self._application_names.__getitem__, self._application[chosen].tolist())
-        return map(ApplicationUsage, applications, *self._figures[:, chosen].tolist(), because)
+    def _applications(self, chosen: np.ndarray) -> tuple[ApplicationUsage, ...]:
+        entries, bounds = _members(self._first_reason, chosen)
+        reasons = map(REASONS.__getitem__, self._reason[entries].tolist())
+        pairs = tuple(zip(reasons, self._reason_octets[entries].tolist(), strict=True))
+        names = map(self._application_names.__getitem__, self._application[chosen].tolist())
+        because = [pairs[start:end] for start, end in bounds]
+        return tuple(_made(ApplicationUsage, names, self._figures[:, chosen], because))
 
     def _settle(self, end: int) -> None:
         """Put the first `end` subscribers in order where octets are equal: all that need a label for it, and no others."""
@@ -152,8 +151,15 @@ def _because(place: np.ndarray, reason: np.ndarray, octets: np.ndarray) -> tuple
     return first, reasons[order], sums[order]
 
 
-def _members(first: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Members of the chosen groups, one group after the other, and how many each has; `first` as by `_because`."""
+def _members(first: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, Iterator[tuple[int, int]]]:
+    """The members of the chosen groups, one group after the other, and the bounds of each; `first` as by `_because`."""
     counts = first[chosen + 1] - first[chosen]
-    before = np.cumsum(counts) - counts
-    return np.repeat(first[chosen] - before, counts) + np.arange(counts.sum()), counts.tolist()
+    ends = np.cumsum(counts)
+    starts = ends - counts
+    members = np.repeat(first[chosen] - starts, counts) + np.arange(counts.sum())
+    return members, zip(starts.tolist(), ends.tolist(), strict=True)
+
+
+def _made(kind: type[_Record], names: Iterable[str], figures: np.ndarray, last: Iterable[tuple]) -> Iterator[_Record]:
+    """Records of this kind from columns: what `kind._make` does, without a call of Python's own for each."""
+    return map(partial(tuple.__new__, kind), zip(names, *figures.tolist(), last, strict=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from itertools import islice
 
 from classifier.records import UsageReport
 
@@ -24,27 +25,25 @@ HEADER = (
 )
 
 
+# Pieces of so many rows: large enough for the writer to be fast, small beside the report.
+PIECE_ROWS = 1000
+
+
 def csv_text(report: UsageReport) -> Iterator[str]:
-    """The header, then one subscriber after the other. `charged_because` is `reason=octets` pairs separated by `;`."""
+    """The header and the rows, in pieces. `charged_because` is `reason=octets` pairs separated by `;`."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(HEADER)
-    for subscriber in report.subscribers:
-        writer.writerows(
-            (
-                subscriber.subscriber,
-                usage.application,
-                usage.uplink_octets,
-                usage.downlink_octets,
-                usage.packets,
-                usage.zero_rated_octets,
-                usage.discounted_octets,
-                usage.charged_octets,
-                ";".join(f"{reason}={octets}" for reason, octets in usage.charged_because),
-            )
-            for usage in subscriber.applications
-        )
+    rows = _rows(report)
+    while piece := list(islice(rows, PIECE_ROWS)):
+        writer.writerows(piece)
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
     yield buffer.getvalue()
+
+
+def _rows(report: UsageReport) -> Iterator[tuple[object, ...]]:
+    for subscriber in report.subscribers:
+        for *figures, reasons in subscriber.applications:
+            yield (subscriber.subscriber, *figures, ";".join([f"{reason}={octets}" for reason, octets in reasons]))

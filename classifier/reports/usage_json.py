@@ -7,15 +7,17 @@ there beside the schema's keys stands behind them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 
-from classifier.records import UNMETERED, ApplicationUsage, SubscriberUsage, UsageReport, Volume
+from classifier.records import UNMETERED, SubscriberUsage, UsageReport, Volume
 from classifier.reports.words import time_text
 
 SCHEMA = "freeflow.usage/1"
 EVIDENCE_ORDER = ("verified", "claimed", "address", "contradicted", "none")
 ALWAYS_UNMETERED = ("not_ip", "transit")
 _encode = json.JSONEncoder().encode
+_encode_name = cache(_encode)  # of applications, which are few and come again
 
 
 def json_text(report: UsageReport) -> Iterator[str]:
@@ -56,7 +58,7 @@ def _entries(report: UsageReport) -> dict[str, object]:
         "discounted": _volume(report.discounted),
         "charged": _volume(report.charged),
         "unmetered": _unmetered(report),
-        "subscribers": map(_subscriber_text, report.subscribers),
+        "subscribers": _subscriber_texts(report.subscribers),
         "programmes": (
             _encode(
                 {
@@ -98,23 +100,32 @@ def _unmetered(report: UsageReport) -> dict:
     }
 
 
-def _subscriber_text(usage: SubscriberUsage) -> str:
-    """Written out, here and below, as there may be a million of them: in half of the time that `json` takes for them."""
-    label, zero_rated, discounted, charged, applications = usage
-    return (
-        f'{{"subscriber": {_encode(label)}, "zero_rated_octets": {zero_rated}, "discounted_octets": {discounted}, '
-        f'"charged_octets": {charged}, "applications": [{", ".join(map(_application_text, applications))}]}}'
-    )
-
-
-def _application_text(usage: ApplicationUsage) -> str:
-    application, uplink, downlink, packets, zero_rated, discounted, charged, charged_because = usage
-    because = ", ".join([f'"{reason}": {octets}' for reason, octets in charged_because])
-    return (
-        f'{{"application": {_encode(application)}, "uplink_octets": {uplink}, "downlink_octets": {downlink}, '
-        f'"packets": {packets}, "zero_rated_octets": {zero_rated}, "discounted_octets": {discounted}, '
-        f'"charged_octets": {charged}, "charged_because": {{{because}}}}}'
-    )
+def _subscriber_texts(usages: Iterable[SubscriberUsage]) -> Iterator[str]:
+    """Each as `json` would write it, but in half of its time: there may be a million of them."""
+    for label, zero_rated, discounted, charged, applications in usages:
+        texts = []
+        for (
+            application,
+            uplink,
+            downlink,
+            packets,
+            its_zero_rated,
+            its_discounted,
+            its_charged,
+            reasons,
+        ) in applications:
+            because = ""
+            for reason, octets in reasons:
+                because += f'{", " if because else ""}"{reason}": {octets}'
+            texts.append(
+                f'{{"application": {_encode_name(application)}, "uplink_octets": {uplink}, "downlink_octets": {downlink}, '
+                f'"packets": {packets}, "zero_rated_octets": {its_zero_rated}, "discounted_octets": {its_discounted}, '
+                f'"charged_octets": {its_charged}, "charged_because": {{{because}}}}}'
+            )
+        yield (
+            f'{{"subscriber": {_encode(label)}, "zero_rated_octets": {zero_rated}, "discounted_octets": {discounted}, '
+            f'"charged_octets": {charged}, "applications": [{", ".join(texts)}]}}'
+        )
 
 
 def _evidence(report: UsageReport) -> dict:
