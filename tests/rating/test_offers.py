@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from itertools import product
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from classifier.catalogue.records import Allowance, Eligibility, Programme
 from classifier.kernels.state import USAGE_ROW
-from classifier.rating.offers import decide, instant_ns, make_offers
+from classifier.rating.offers import REASONS, decide, instant_ns, make_offers
 from classifier.rating.rate import Rater
 from classifier.records import EVIDENCE, STANDING
 from classifier.subscribers.load import Subscriber
@@ -132,23 +133,10 @@ PROGRAMMES = (
     programme(name="later", applications=("wechat", "taobao"), starts=date(2013, 11, 12), ends=None),
 )
 NAMES = ("unknown", "alipay", "taobao", "wechat")
+INSTANTS_NS = (NOON_NS, NOON_NS + 10**14, 0)
 
 
-@settings(deadline=None, derandomize=True)
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from([NOON_NS, NOON_NS + 10**14, 0]),
-            st.integers(0, 5),
-            st.integers(0, len(NAMES) - 1),
-            st.integers(0, len(EVIDENCE) - 1),
-            st.integers(0, len(STANDING) - 1),
-            st.integers(0, 2**40),
-        ),
-        max_size=30,
-    )
-)
-def test_tables_are_rated_as_row_by_row(rows):
+def assert_rated_as_row_by_row(rows):
     usage = np.zeros(len(rows), USAGE_ROW)
     for place, (at_ns, number, application, evidence, standing, octets) in enumerate(rows):
         usage[place]["interval"] = at_ns
@@ -171,4 +159,29 @@ def test_tables_are_rated_as_row_by_row(rows):
             SHANGHAI,
         )
         paying = rater.programmes[row["programme"]] if row["programme"] >= 0 else None
-        assert (row["part"], paying, row["downlink_octets"]) == (expected.part, expected.programme, octets)
+        reason = REASONS[row["reason"]] if row["reason"] >= 0 else None
+        assert (row["part"], paying, reason) == (expected.part, expected.programme, expected.reason)
+        assert row["downlink_octets"] == octets
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(INSTANTS_NS),
+            st.integers(0, 5),
+            st.integers(0, len(NAMES) - 1),
+            st.integers(0, len(EVIDENCE) - 1),
+            st.integers(0, len(STANDING) - 1),
+            st.integers(0, 2**40),
+        ),
+        max_size=30,
+    )
+)
+def test_tables_are_rated_as_row_by_row(rows):
+    assert_rated_as_row_by_row(rows)
+
+
+def test_no_two_cases_are_taken_for_one():
+    codes = (range(6), range(len(NAMES)), range(len(EVIDENCE)), range(len(STANDING)))
+    assert_rated_as_row_by_row([(*case, place) for place, case in enumerate(product(INSTANTS_NS, *codes))])
