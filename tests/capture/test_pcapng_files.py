@@ -238,10 +238,11 @@ def test_damage_ends_the_reading_with_the_place_and_the_reason(tmp_path, damage,
     path = tmp_path / "damaged.pcapng"
     good = section() + interface() + enhanced(b"good")
     path.write_bytes(good + damage + enhanced(b"lost"))
+    offset = len(good) + (len(section()) if damage.startswith(section()) else 0)
     with open_capture(str(path), chunk_octets=chunk_octets) as capture:
         assert [frame.octets for frame in listed(capture)] == [b"good"]
         assert reason in capture.problem
-        assert "after 1 packets" in capture.problem
+        assert f"in the block at offset {offset}, after 1 packets" in capture.problem
         assert "\n" not in capture.problem
 
 
