@@ -81,19 +81,32 @@ class GzipStream:
                 target[: len(octets)] = octets
                 return len(octets)
             if not self._compressed and not self._member.eof and not self._more():
-                return self._end(self._raw.problem or "the compressed data ends early")
+                self._end(self._raw.problem or "the compressed data ends early")
         return 0
 
     def _salvage(self, member: zlib._Decompress, target: memoryview) -> int:
-        """What unpacks before the damage: zlib gives nothing at all of a piece that it finds damaged at its end."""
-        octets = bytearray()
+        """What unpacks before the damage: zlib gives nothing at all of a piece that it finds damaged.
+
+        `member` is as it was before that piece, which gives no more than `target` holds. The longest part without damage
+        unpacks at once, and the octet after it as far as it goes: so the result does not depend on the sizes asked for.
+        """
+        good, damaged = 0, len(self._compressed)
+        while damaged - good > 1:
+            middle = (good + damaged) // 2
+            try:
+                member.copy().decompress(self._compressed[:middle])
+                good = middle
+            except zlib.error:
+                damaged = middle
+        octets = bytearray(member.decompress(self._compressed[:good]) if good else b"")
         with contextlib.suppress(zlib.error):
-            for place in range(len(self._compressed)):
-                octets += member.decompress(self._compressed[place : place + 1])
+            for rest in (b"", self._compressed[good:damaged]):
+                while octet := member.decompress(rest, 1):
+                    octets += octet
+                    rest = member.unconsumed_tail
         self._end("the compressed data is damaged")
-        count = min(len(octets), len(target))
-        target[:count] = octets[:count]
-        return count
+        target[: len(octets)] = octets
+        return len(octets)
 
     def _more(self) -> bool:
         """Add a chunk of the compressed file; False at its end."""
@@ -113,10 +126,9 @@ class GzipStream:
         else:
             self._end(self._raw.problem)
 
-    def _end(self, problem: str | None) -> int:
+    def _end(self, problem: str | None) -> None:
         self._ended = True
         self.problem = problem
-        return 0
 
     def close(self) -> None:
         self._raw.close()
