@@ -1,8 +1,8 @@
-"""Octets out of a file, a pipe or gzip, and the one buffer they pass through.
+"""Octets out of a file, a pipe or gzip.
 
 Rules of this file: a stream returns what has arrived without waiting for more, so that a slow pipe is metered as it
 comes; nothing grows with the file; an error in the middle ends the stream and stays as `problem`, because what came
-before it was good.
+before it was good. A stream may be read from another thread, but from one at a time; `problem` counts once it has ended.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import io
 import os
 import stat
 import zlib
-
-import numpy as np
 
 GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, 2.3.1
 GZIP_WINDOW = 31  # zlib: gzip header, largest window
@@ -132,72 +130,3 @@ class GzipStream:
 
     def close(self) -> None:
         self._raw.close()
-
-
-class Window:
-    """The piece of a stream that lies in memory: `view[start:end]`, which begins at `offset` in the stream.
-
-    `view` u1[capacity] is read-only: kernels compile once, and nobody writes to a frame. Only `fill` and `skip` move
-    what lies there, so a batch stays valid until one of them is called.
-    """
-
-    def __init__(self, stream: RawStream | GzipStream, capacity_octets: int) -> None:
-        self.stream = stream
-        self.start = 0
-        self.end = 0
-        self._front_offset = 0
-        self._use(np.empty(capacity_octets, np.uint8))
-
-    def _use(self, octets: np.ndarray) -> None:
-        self._octets = octets
-        self._memory = memoryview(octets)
-        self.view = octets.view()
-        self.view.flags.writeable = False
-
-    @property
-    def offset(self) -> int:
-        """Where `start` lies in the stream (uncompressed)."""
-        return self._front_offset + self.start
-
-    @property
-    def held_octets(self) -> int:
-        return self.end - self.start
-
-    def octets(self, count: int) -> bytes:
-        """A copy of the first `count` octets, as far as they are there."""
-        return bytes(self._memory[self.start : min(self.start + count, self.end)])
-
-    def fill(self) -> bool:
-        """Take in what the stream has, making room first; False at its end.
-
-        What is left of the last piece goes to the front. The buffer doubles only where one record fills all of it;
-        the readers bound a record, and with it the buffer.
-        """
-        if self.start:
-            self._memory[: self.held_octets] = self._memory[self.start : self.end]
-            self._front_offset += self.start
-            self.start, self.end = 0, self.held_octets
-        if self.end == len(self._octets):
-            larger = np.empty(2 * len(self._octets), np.uint8)
-            larger[: self.end] = self._octets
-            self._use(larger)
-        octets = self.stream.readinto(self._memory[self.end :])
-        self.end += octets
-        return octets > 0
-
-    def require(self, count: int) -> bool:
-        """Make `count` octets be there; False if the stream ends before."""
-        while self.held_octets < count:
-            if not self.fill():
-                return False
-        return True
-
-    def skip(self, count: int) -> bool:
-        """Pass over `count` octets without keeping them; False if the stream ends before."""
-        while count > self.held_octets:
-            count -= self.held_octets
-            self.start = self.end
-            if not self.fill():
-                return False
-        self.start += count
-        return True
