@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 
-from classifier.capture.stream import Window
+from classifier.capture.window import Window
 from classifier.errors import CaptureError
 from classifier.kernels.pcap_index import (
     BAD_CAPTURED_LENGTH,

@@ -10,7 +10,7 @@ import struct
 
 import numpy as np
 
-from classifier.capture.stream import Window
+from classifier.capture.window import Window
 from classifier.errors import CaptureError
 from classifier.kernels.pcap_index import BAD_CAPTURED_LENGTH, FULL, NEEDS_MORE
 from classifier.kernels.pcapng_index import (
@@ -128,16 +128,16 @@ class PcapngReader:
     def _where(self) -> str:
         return f"the block at offset {self._window.offset}, after {self._packets} packets"
 
-    def _damaged(self, what: str) -> bool:
-        self._reason = f"is damaged in {self._where()} ({what})"
+    def _damaged(self, what: str, where: str | None = None) -> bool:
+        self._reason = f"is damaged in {where or self._where()} ({what})"
         return False
 
-    def _end(self) -> bool:
-        """The stream has ended: well at a block's end, else with a reason. Always False."""
+    def _end(self, where: str | None = None) -> bool:
+        """The stream has ended: well at a block's end, else with a reason; `where` if inside a block. Always False."""
         if self._window.stream.problem:
-            self._reason = f"{self._window.stream.problem} ({self._where()})"
-        elif self._window.held_octets:
-            self._reason = f"ends inside {self._where()}"
+            self._reason = f"{self._window.stream.problem} ({where or self._where()})"
+        elif where or self._window.held_octets:
+            self._reason = f"ends inside {where or self._where()}"
         return False
 
     def _block(self, minimum_octets: int) -> bytes | None:
@@ -215,11 +215,10 @@ class PcapngReader:
         length = (stated + 3) & ~3
         where = self._where()
         if not self._window.skip(length - TRAILER_OCTETS) or not self._window.require(TRAILER_OCTETS):
-            self._reason = f"{self._window.stream.problem or 'ends inside'} {where}"
-            return False
+            return self._end(where)
         (trailer,) = struct.unpack(self._order + "I", self._window.octets(TRAILER_OCTETS))
         if (trailer + 3) & ~3 != length:
-            return self._damaged(DAMAGE[BAD_TRAILER])
+            return self._damaged(DAMAGE[BAD_TRAILER], where)
         return self._pass(TRAILER_OCTETS)
 
     def _pass(self, octets: int) -> bool:

@@ -1,8 +1,8 @@
-"""Octets out of a file, a pipe or gzip, and the one buffer they pass through.
+"""Octets out of a file, a pipe or gzip.
 
 Rules of this file: a stream returns what has arrived without waiting for more, so that a slow pipe is metered as it
 comes; nothing grows with the file; an error in the middle ends the stream and stays as `problem`, because what came
-before it was good.
+before it was good. A stream may be read from another thread, but from one at a time; `problem` counts once it has ended.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import io
 import os
 import stat
 import zlib
-
-import numpy as np
 
 GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, 2.3.1
 GZIP_WINDOW = 31  # zlib: gzip header, largest window
@@ -81,19 +79,32 @@ class GzipStream:
                 target[: len(octets)] = octets
                 return len(octets)
             if not self._compressed and not self._member.eof and not self._more():
-                return self._end(self._raw.problem or "the compressed data ends early")
+                self._end(self._raw.problem or "the compressed data ends early")
         return 0
 
     def _salvage(self, member: zlib._Decompress, target: memoryview) -> int:
-        """What unpacks before the damage: zlib gives nothing at all of a piece that it finds damaged at its end."""
-        octets = bytearray()
+        """What unpacks before the damage: zlib gives nothing at all of a piece that it finds damaged.
+
+        `member` is as it was before that piece, which gives no more than `target` holds. The longest part without damage
+        unpacks at once, and the octet after it as far as it goes: so the result does not depend on the sizes asked for.
+        """
+        good, damaged = 0, len(self._compressed)
+        while damaged - good > 1:
+            middle = (good + damaged) // 2
+            try:
+                member.copy().decompress(self._compressed[:middle])
+                good = middle
+            except zlib.error:
+                damaged = middle
+        octets = bytearray(member.decompress(self._compressed[:good]) if good else b"")
         with contextlib.suppress(zlib.error):
-            for place in range(len(self._compressed)):
-                octets += member.decompress(self._compressed[place : place + 1])
+            for rest in (b"", self._compressed[good:damaged]):
+                while octet := member.decompress(rest, 1):
+                    octets += octet
+                    rest = member.unconsumed_tail
         self._end("the compressed data is damaged")
-        count = min(len(octets), len(target))
-        target[:count] = octets[:count]
-        return count
+        target[: len(octets)] = octets
+        return len(octets)
 
     def _more(self) -> bool:
         """Add a chunk of the compressed file; False at its end."""
@@ -113,79 +124,9 @@ class GzipStream:
         else:
             self._end(self._raw.problem)
 
-    def _end(self, problem: str | None) -> int:
+    def _end(self, problem: str | None) -> None:
         self._ended = True
         self.problem = problem
-        return 0
 
     def close(self) -> None:
         self._raw.close()
-
-
-class Window:
-    """The piece of a stream that lies in memory: `view[start:end]`, which begins at `offset` in the stream.
-
-    `view` u1[capacity] is read-only: kernels compile once, and nobody writes to a frame. Only `fill` and `skip` move
-    what lies there, so a batch stays valid until one of them is called.
-    """
-
-    def __init__(self, stream: RawStream | GzipStream, capacity_octets: int) -> None:
-        self.stream = stream
-        self.start = 0
-        self.end = 0
-        self._front_offset = 0
-        self._use(np.empty(capacity_octets, np.uint8))
-
-    def _use(self, octets: np.ndarray) -> None:
-        self._octets = octets
-        self._memory = memoryview(octets)
-        self.view = octets.view()
-        self.view.flags.writeable = False
-
-    @property
-    def offset(self) -> int:
-        """Where `start` lies in the stream (uncompressed)."""
-        return self._front_offset + self.start
-
-    @property
-    def held_octets(self) -> int:
-        return self.end - self.start
-
-    def octets(self, count: int) -> bytes:
-        """A copy of the first `count` octets, as far as they are there."""
-        return bytes(self._memory[self.start : min(self.start + count, self.end)])
-
-    def fill(self) -> bool:
-        """Take in what the stream has, making room first; False at its end.
-
-        What is left of the last piece goes to the front. The buffer doubles only where one record fills all of it;
-        the readers bound a record, and with it the buffer.
-        """
-        if self.start:
-            self._memory[: self.held_octets] = self._memory[self.start : self.end]
-            self._front_offset += self.start
-            self.start, self.end = 0, self.held_octets
-        if self.end == len(self._octets):
-            larger = np.empty(2 * len(self._octets), np.uint8)
-            larger[: self.end] = self._octets
-            self._use(larger)
-        octets = self.stream.readinto(self._memory[self.end :])
-        self.end += octets
-        return octets > 0
-
-    def require(self, count: int) -> bool:
-        """Make `count` octets be there; False if the stream ends before."""
-        while self.held_octets < count:
-            if not self.fill():
-                return False
-        return True
-
-    def skip(self, count: int) -> bool:
-        """Pass over `count` octets without keeping them; False if the stream ends before."""
-        while count > self.held_octets:
-            count -= self.held_octets
-            self.start = self.end
-            if not self.fill():
-                return False
-        self.start += count
-        return True

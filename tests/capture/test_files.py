@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
 import os
 import struct
 import subprocess
 import sys
 import threading
 import zlib
+from random import Random
 
 import pytest
 from capture_bytes import enhanced, interface, listed, pcap_header, pcap_record, read_frames, section
 
 from classifier.capture.files import open_capture
+from classifier.capture.stream import GzipStream, RawStream
 from classifier.errors import CaptureError
 
 PCAP = pcap_header() + b"".join(pcap_record(bytes([n]) * n, n, n) for n in range(1, 40))
@@ -152,6 +156,39 @@ def test_damaged_gzip_is_metered_up_to_the_damage(tmp_path):
     with open_capture(str(path)) as capture:
         assert len(listed(capture)) == 39
         assert "not gzip" in capture.problem
+
+
+def unpacked(path, piece_octets: int) -> tuple[bytes, str | None]:
+    """All that a gzip file gives when it is asked for pieces of one size, and why it ended."""
+    stream = GzipStream(RawStream(io.FileIO(path)), b"")
+    octets, target = b"", memoryview(bytearray(piece_octets))
+    while count := stream.readinto(target):
+        octets += target[:count]
+    stream.close()
+    return octets, stream.problem
+
+
+def test_what_unpacks_before_the_damage_does_not_depend_on_the_sizes_asked_for(tmp_path):
+    random = Random(0)
+    plain = b"".join(bytes([random.randrange(256)]) * random.randrange(1, 60) for _ in range(40))
+    packed = gzip.compress(plain)
+    path = tmp_path / "damaged"
+    damaged = 0
+    for place in range(100, len(packed)):
+        octets = bytearray(packed)
+        octets[place] ^= 1 << random.randrange(8)
+        path.write_bytes(octets)
+        # zlib itself, octet by octet; it keeps to itself the octet in whose call it finds the damage.
+        unpacker, rest, expected = zlib.decompressobj(wbits=31), bytes(octets), b""
+        with contextlib.suppress(zlib.error):
+            while octet := unpacker.decompress(rest, 1):
+                expected += octet
+                rest = unpacker.unconsumed_tail
+        (result,) = {unpacked(path, piece_octets) for piece_octets in (*range(1, 20), 1 << 16)}
+        assert result[0][: len(expected)] == expected
+        assert len(result[0]) <= len(expected) + 1
+        damaged += result[1] == "the compressed data is damaged"
+    assert damaged > 20
 
 
 @pytest.mark.parametrize("packed", [False, True])
