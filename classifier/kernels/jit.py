@@ -7,6 +7,7 @@ pointed at a directory named by a hash of all kernel sources, the versions and t
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import os
@@ -18,6 +19,9 @@ import numpy as np
 
 JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 BOUNDS_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
+
+
+OWNS_ITS_DATA = 0x4  # NPY_ARRAY_OWNDATA, numpy/ndarraytypes.h; of no concern to a kernel
 
 
 def _fingerprint() -> str:
@@ -64,9 +68,38 @@ def kernel(function):
     Nothing in it makes arrays, so there are no references to count; counting them cost the meter a third of its time.
     """
     dispatcher = numba.njit(cache=True, nogil=True, _nrt=False)(function)
-    if not JIT_DISABLED:
-        _load_lightly(dispatcher)
-    return dispatcher
+    if JIT_DISABLED:
+        return dispatcher
+    _load_lightly(dispatcher)
+    return _call_directly(dispatcher)
+
+
+def _call_directly(dispatcher):
+    """Let calls with arguments of the same kinds as the last time go straight to the compiled code.
+
+    Numba finds out the types of recarrays and bundles in Python, at each call: 20 µs for the meter's, 3 µs this way.
+    """
+    known, entry = None, dispatcher
+
+    @functools.wraps(dispatcher.py_func)
+    def call(*arguments):
+        nonlocal known, entry
+        kinds = [_kind(argument) for argument in arguments]
+        if kinds != known:
+            signature = tuple(numba.typeof(argument) for argument in arguments)
+            dispatcher.compile(signature)
+            known, entry = kinds, dispatcher.overloads[signature].entry_point
+        return entry(*arguments)
+
+    call.dispatcher = dispatcher
+    return call
+
+
+def _kind(argument):
+    """What makes numba compile anew, as far as it is cheap to know; what is new is looked at closely."""
+    if isinstance(argument, np.ndarray):
+        return argument.dtype, argument.ndim, argument.flags.num & ~OWNS_ITS_DATA
+    return getattr(argument, "kind", None) or type(argument)
 
 
 def _load_lightly(dispatcher):
