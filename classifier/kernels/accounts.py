@@ -1,6 +1,7 @@
 """Which subscriber an address is: listed, or any address inside the networks, numbered as they are first seen.
 
-Place 0 of the table stands for all subscribers beyond its capacity: they are charged and counted, others are unharmed.
+Place 0 of the table stands for all subscribers beyond its capacity: they are charged and counted, others are unharmed. It is
+in no chain, so that 0 ends one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def find_subscriber(tables, version, high, low):
         low = np.uint64(0)
     home = low_bits(hash_address(state.seed, high, low)) & (tables.subscriber_index.shape[0] - 1)
     place = np.int64(tables.subscriber_index[home])
-    while place >= 0:
+    while place > 0:
         entry = tables.subscribers[place]
         if entry.low == low and entry.high == high and entry.version == version:
             return place

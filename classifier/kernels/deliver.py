@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from classifier.kernels.jit import helper
-from classifier.kernels.settle import hold, hold_apart, settle, standing
+from classifier.kernels.settle import (
+    count_held,
+    count_posted,
+    hold_apart,
+    post_open,
+    settle,
+    turn_interval,
+)
 from classifier.kernels.state import PHASE_DECIDED
-from classifier.kernels.usage import post, usage_row
+from classifier.kernels.usage import post
 from classifier.records import STANDING_AFTER_CLOSE, UNMETERED_TRANSIT
 
 
 @helper
 def deliver(tables, place, from_server, octets, packets, interval, after_close):
-    """Account `octets` in `packets` of flow `place`, sent in `interval` by its server or its client."""
+    """Account `octets` in `packets` of flow `place`, sent in `interval` by its server or its client.
+
+    What a flow has is its counts; what of them is posted shows in its other counts. So a packet in the middle of a flow
+    touches no usage: the difference is posted when the interval or the flow ends.
+    """
     flow = tables.flows[place]
-    if from_server:
-        flow.server_octets += octets
-        flow.server_packets += packets
-    else:
-        flow.client_octets += octets
-        flow.client_packets += packets
+    state = tables.state[0]
     if flow.subscriber < 0:
+        count(flow, from_server, octets, packets)
         tables.unmetered_frames[UNMETERED_TRANSIT] += packets
         tables.unmetered_octets[UNMETERED_TRANSIT] += octets
         return
-    state = tables.state[0]
     state.metered_frames += packets
     state.metered_octets += octets
     if after_close:
@@ -33,15 +37,28 @@ def deliver(tables, place, from_server, octets, packets, interval, after_close):
         state.after_close_octets += octets
         if flow.phase == PHASE_DECIDED or not hold_apart(tables, place, from_server, octets, packets, interval):
             post_direct(tables, flow, from_server, octets, packets, interval, STANDING_AFTER_CLOSE)
-    elif flow.settled:
-        if interval == state.interval:
-            post_cached(tables, flow, from_server, octets, packets)
-        else:
-            post_direct(tables, flow, from_server, octets, packets, interval, standing(flow))
+        count(flow, from_server, octets, packets)
+        count_posted(flow, from_server, octets, packets)
+        return
+    if flow.interval != interval:
+        turn_interval(tables, place, interval)
+    count(flow, from_server, octets, packets)
+    count_held(tables, flow, from_server, octets, packets)
+    if not flow.settled and flow.phase == PHASE_DECIDED and flow.took_part:
+        settle(tables, place)
+    if flow.settled and (flow.last_ns < state.interval_clock_ns or interval != state.interval):
+        post_open(tables, place)  # the posting at the interval's end looks only at flows active in it
+
+
+@helper
+def count(flow, from_server, octets, packets):
+    """Add to the flow's own counts."""
+    if from_server:
+        flow.server_octets += octets
+        flow.server_packets += packets
     else:
-        hold(tables, place, from_server, octets, packets, interval)
-        if flow.phase == PHASE_DECIDED and flow.took_part:
-            settle(tables, place)
+        flow.client_octets += octets
+        flow.client_packets += packets
 
 
 @helper
@@ -59,26 +76,3 @@ def post_direct(tables, flow, from_server, octets, packets, interval, how):
         post(tables, flow, how, interval, 0, octets, 0, packets)
     else:
         post(tables, flow, how, interval, octets, 0, packets, 0)
-
-
-@helper
-def post_cached(tables, flow, from_server, octets, packets):
-    """Post to the row that the flow used last, as nearly every packet does."""
-    state = tables.state[0]
-    if flow.usage_epoch != state.epoch:
-        flow.usage_row = usage_row(
-            tables,
-            state.interval,
-            np.int64(flow.subscriber),
-            np.int64(flow.application),
-            np.int64(flow.evidence),
-            standing(flow),
-        )
-        flow.usage_epoch = state.epoch
-    row = tables.usage[flow.usage_row]
-    if from_server == flow.subscriber_is_client:
-        row.downlink_octets += octets
-        row.downlink_packets += packets
-    else:
-        row.uplink_octets += octets
-        row.uplink_packets += packets

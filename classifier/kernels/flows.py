@@ -14,8 +14,9 @@ from classifier.kernels.accounts import find_subscriber
 from classifier.kernels.hashing import LOW_HALF, hash_end, low_bits, mix
 from classifier.kernels.inspect import close_inspection
 from classifier.kernels.jit import helper
+from classifier.kernels.octets import prefetch_record
 from classifier.kernels.order import order_append, order_oldest, order_remove
-from classifier.kernels.settle import settle
+from classifier.kernels.settle import post_open, settle
 from classifier.kernels.state import (
     ORDER_OTHER,
     ORDER_TRANSITORY,
@@ -40,7 +41,7 @@ def flow_tag(tables, a_high, a_low, a_port, b_high, b_low, b_port, protocol):
 @helper
 def find_flow(tables, tag, version, a_high, a_low, a_port, b_high, b_low, b_port, protocol):
     """2 * place + (1 if `a` is the flow's server) of the flow between two ends, or -1."""
-    mask = tables.flow_index.shape[0] - 1
+    mask = tables.state[0].index_mask
     position = tag & mask
     while True:
         entry = tables.flow_index[position]
@@ -72,14 +73,23 @@ def find_flow(tables, tag, version, a_high, a_low, a_port, b_high, b_low, b_port
 
 
 @helper
+def fetch_flow(tables, tag):
+    """Have the flow fetched that a packet will find; what stands at its home is it, nearly always."""
+    entry = tables.flow_index[tag & tables.state[0].index_mask]
+    if np.int64(entry >> SHIFT_TAG) == tag and entry != np.uint64(0):
+        prefetch_record(tables.flows, np.int64(entry & LOW_HALF) - 1)
+
+
+@helper
 def open_flow(
     tables, tag, version, client_high, client_low, client_port, server_high, server_low, server_port, protocol
 ):
     """Make a flow; its place. The table has room: `evict` sees to it before every frame."""
     state = tables.state[0]
-    state.free_flow -= 1
-    place = np.int64(tables.free_flows[state.free_flow])
+    place = take_slot(tables)
     state.flow_count += 1
+    if 2 * state.flow_count > state.index_mask:
+        index_grow(tables)
     state.serial += 1
     flow = tables.flows[place]
     flow.client_high = client_high
@@ -111,6 +121,18 @@ def open_flow(
 
 
 @helper
+def take_slot(tables):
+    """A slot for a flow: the one that became free last, as it is still in the cache, else one never used."""
+    state = tables.state[0]
+    place = state.free_flow
+    if place >= 0:
+        state.free_flow = tables.flows[place].after
+        return place
+    state.flow_slots += 1
+    return state.flow_slots - 1
+
+
+@helper
 def reset_flow(flow, state):
     """A new flow has seen nothing yet."""
     flow.phase = PHASE_INSPECTED
@@ -122,8 +144,7 @@ def reset_flow(flow, state):
     flow.server_octets = 0
     flow.client_packets = 0
     flow.server_packets = 0
-    flow.usage_row = -1
-    flow.usage_epoch = -1
+    flow.interval = state.interval
     flow.took_part = 0
     flow.tcp_state = 0
     flow.client_acknowledged = 0
@@ -136,12 +157,11 @@ def reset_flow(flow, state):
     flow.application = 0
     flow.evidence = 0
     flow.source = 0
-    flow.held_interval = state.interval
+    flow.posted_client_octets = 0
+    flow.posted_server_octets = 0
+    flow.posted_client_packets = 0
+    flow.posted_server_packets = 0
     flow.held = -1
-    flow.held_client_octets = 0
-    flow.held_server_octets = 0
-    flow.held_client_packets = 0
-    flow.held_server_packets = 0
     flow.stream = -1
     flow.inspected = 0
     flow.name_from_server = 0
@@ -157,7 +177,7 @@ def reset_flow(flow, state):
 @helper
 def index_add(tables, tag, place):
     """Enter a flow into the index: the first empty position from its home."""
-    mask = tables.flow_index.shape[0] - 1
+    mask = tables.state[0].index_mask
     position = tag & mask
     while tables.flow_index[position] != np.uint64(0):
         position = (position + 1) & mask
@@ -165,9 +185,23 @@ def index_add(tables, tag, place):
 
 
 @helper
+def index_grow(tables):
+    """Use twice as much of the index, so that at most half of it is ever full; all flows are entered anew."""
+    state = tables.state[0]
+    if state.index_mask + 1 == tables.flow_index.shape[0]:
+        return
+    for position in range(state.index_mask + 1):
+        tables.flow_index[position] = np.uint64(0)
+    state.index_mask = 2 * state.index_mask + 1
+    for place in range(state.flow_slots):
+        if tables.flows[place].serial != 0:
+            index_add(tables, np.int64(tables.flows[place].tag), place)
+
+
+@helper
 def index_remove(tables, tag, place):
     """Take a flow out of the index; later entries of its run move up, so that no gap hides them."""
-    mask = tables.flow_index.shape[0] - 1
+    mask = tables.state[0].index_mask
     entry = np.uint64(tag) << SHIFT_TAG | np.uint64(place + 1)
     hole = tag & mask
     while tables.flow_index[hole] != entry:
@@ -204,6 +238,7 @@ def end_flow(tables, place, reason):
     state = tables.state[0]
     close_inspection(tables, place)
     settle(tables, place)
+    post_open(tables, place)
     flow.ended = reason
     if flow.subscriber >= 0:
         tables.evidence_flows[flow.evidence] += 1
@@ -214,6 +249,6 @@ def end_flow(tables, place, reason):
     index_remove(tables, np.int64(flow.tag), place)
     order_remove(tables, place)
     flow.serial = 0
-    tables.free_flows[state.free_flow] = place
-    state.free_flow += 1
+    flow.after = state.free_flow
+    state.free_flow = place
     state.flow_count -= 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from classifier.kernels.hashing import hash_octets
 from classifier.kernels.http import (
     IS_CONNECT,
     LENGTH_MASK,
@@ -20,7 +19,7 @@ from classifier.kernels.http import (
     proxy_octets,
 )
 from classifier.kernels.jit import helper
-from classifier.kernels.names import RAW_AT, intern_name
+from classifier.kernels.names import intern_name
 from classifier.kernels.state import (
     PHASE_INSPECTED,
     PHASE_NAMED,
@@ -167,11 +166,9 @@ def take_name(tables, place, found, source, stream):
     kept = -1
     if tables.log.shape[0] > 0:
         kept = intern_name(tables, octets)
-    hashed = hash_octets(tables.state[0].seed, tables.scratch, RAW_AT, octets)
     if flow.name >= 0:
         flow.other_name = flow.name
     flow.name = kept
-    flow.name_hash = hashed
     flow.source = source
     if found & (TWO_HOSTS | IS_CONNECT) or stream.conflict:
         flow.contradicted = 1

@@ -34,6 +34,52 @@ def _address(_context, array):
     return numba.int64(array), generate
 
 
+def _prefetch(builder, pointer):
+    """Ask for the cache line at `pointer`, to be read and written soon."""
+    word = ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), word, word, word])
+    function = numba.core.cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(function, [builder.bitcast(pointer, ir.IntType(8).as_pointer()), word(1), word(3), word(1)])
+
+
+@numba.extending.intrinsic
+def _prefetch_item(_context, array, _index):
+    """Fetch the line in which item `index` of an array begins."""
+
+    def generate(context, builder, signature, values):
+        data = context.make_array(signature.args[0])(context, builder, values[0]).data
+        _prefetch(builder, builder.gep(data, [values[1]]))
+        return context.get_dummy_value()
+
+    return numba.void(array, numba.int64), generate
+
+
+@numba.extending.intrinsic
+def _prefetch_octets(_context, buffer, _index):
+    """Fetch the line of the octet at `index`."""
+
+    def generate(context, builder, signature, values):
+        data = _pointer(context, builder, signature.args[0], values[0])
+        _prefetch(builder, builder.gep(data, [values[1]]))
+        return context.get_dummy_value()
+
+    return numba.void(buffer, numba.int64), generate
+
+
+@numba.extending.intrinsic
+def _prefetch_lines(_context, array, _index):
+    """Fetch the first two lines of a record."""
+
+    def generate(context, builder, signature, values):
+        data = context.make_array(signature.args[0])(context, builder, values[0]).data
+        record = builder.bitcast(builder.gep(data, [values[1]]), ir.IntType(8).as_pointer())
+        _prefetch(builder, record)
+        _prefetch(builder, builder.gep(record, [ir.IntType(64)(64)]))
+        return context.get_dummy_value()
+
+    return numba.void(array, numba.int64), generate
+
+
 def _load(bits, big):
     """An intrinsic that loads an unsigned number of `bits` from any place of a uint8 array."""
 
@@ -72,6 +118,18 @@ if BOUNDS_CHECKED or JIT_DISABLED:
         return b
 
     @helper
+    def prefetch(array, index):
+        """Only speed: nothing to do here."""
+
+    @helper
+    def prefetch_record(array, index):
+        """Only speed: nothing to do here."""
+
+    @helper
+    def prefetch_octets(b, i):
+        """Only speed: nothing to do here."""
+
+    @helper
     def u8(b, i):
         """Octet at `i`."""
         return np.int64(b[i])
@@ -106,6 +164,22 @@ else:
     def address(b):
         """A buffer as its address: one word to pass on, where an array is seven. It reads like the buffer."""
         return _address(b)
+
+    @helper
+    def prefetch(array, index):
+        """Have item `index` of an array fetched into the cache while other work goes on."""
+        _prefetch_item(array, index)
+
+    @helper
+    def prefetch_record(array, index):
+        """The same for the first two cache lines of a record."""
+        _prefetch_lines(array, index)
+
+    @helper
+    def prefetch_octets(b, i):
+        """The same for the octets at `i` of a buffer, and the cache line behind."""
+        _prefetch_octets(b, i)
+        _prefetch_octets(b, i + 64)
 
     u8 = _fast(8, True)
     u16 = _fast(16, True)

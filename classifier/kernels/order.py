@@ -6,34 +6,37 @@ sorted by construction and moving a flow to its end keeps it so.
 
 from __future__ import annotations
 
+import numpy as np
+
 from classifier.kernels.jit import helper
 
 
 @helper
 def order_remove(tables, place):
     """Take a flow out of its list."""
-    order = tables.flows[place].order
-    before = tables.order_before[place]
-    after = tables.order_after[place]
+    flow = tables.flows[place]
+    before = np.int64(flow.before)
+    after = np.int64(flow.after)
     if before >= 0:
-        tables.order_after[before] = after
+        tables.flows[before].after = after
     else:
-        tables.order_first[order] = after
+        tables.order_first[flow.order] = after
     if after >= 0:
-        tables.order_before[after] = before
+        tables.flows[after].before = before
     else:
-        tables.order_last[order] = before
+        tables.order_last[flow.order] = before
 
 
 @helper
 def order_append(tables, place, order):
     """Put a flow at the end of a list: it has just been active."""
-    last = tables.order_last[order]
-    tables.flows[place].order = order
-    tables.order_before[place] = last
-    tables.order_after[place] = -1
+    last = np.int64(tables.order_last[order])
+    flow = tables.flows[place]
+    flow.order = order
+    flow.before = last
+    flow.after = -1
     if last >= 0:
-        tables.order_after[last] = place
+        tables.flows[last].after = place
     else:
         tables.order_first[order] = place
     tables.order_last[order] = place

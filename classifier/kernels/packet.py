@@ -13,6 +13,7 @@ import numpy as np
 from classifier.kernels.internet import read_internet
 from classifier.kernels.jit import helper
 from classifier.kernels.link import read_link, read_tags
+from classifier.kernels.plain import read_plain
 from classifier.kernels.transport import read_transport
 from classifier.kernels.tunnel import read_tunnel
 
@@ -56,6 +57,9 @@ PACKET = np.dtype(
         ("quoted_destination_low", "u8"),
         ("quoted_source_port", "i8"),
         ("quoted_destination_port", "i8"),
+        # What became of the walk: 0, or 1 + UNMETERED code; the flow's hash (flows.flow_tag).
+        ("status", "i8"),
+        ("tag", "i8"),
     ]
 )
 
@@ -70,6 +74,8 @@ def decode(frame, packet, offset, captured_octets, wire_octets, link_type, subsc
     `frame` uint8 buffer; lengths in octets; `subscriber_ranges` Ranges: a tunnel is opened only where neither outer
     address is a subscriber's (accounting 1.3). A tunnel that holds no good IP packet counts as the outer packet.
     """
+    if read_plain(frame, packet, offset, captured_octets, wire_octets, link_type):
+        return 0
     limit = DEPTH_LIMIT
     while True:
         status = walk(frame, packet, offset, captured_octets, wire_octets, link_type, subscriber_ranges, limit)

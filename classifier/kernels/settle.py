@@ -18,23 +18,21 @@ from classifier.records import STANDING_AFTER_CLOSE, STANDING_OVERFLOW, STANDING
 
 
 @helper
-def hold(tables, place, from_server, octets, packets, interval):
-    """Add a volume to what an undecided flow holds. Where no room for another interval is left, it is decided now."""
+def turn_interval(tables, place, interval):
+    """The flow's next volume is of another interval: post the open one, or keep it until the flow is decided.
+
+    Where no room is left to keep it, the flow is decided now.
+    """
     flow = tables.flows[place]
-    if flow.held_interval != interval:
-        if not push_held(tables, flow, interval):
-            if flow.phase != PHASE_DECIDED:
-                decide_early(tables, place)
-            settle(tables, place)
-            flow.settled = 0
-            flow.held_interval = interval
-    count_held(tables, flow, from_server, octets, packets)
-    if from_server:
-        flow.held_server_octets += octets
-        flow.held_server_packets += packets
-    else:
-        flow.held_client_octets += octets
-        flow.held_client_packets += packets
+    if flow.settled:
+        post_open(tables, place)
+    elif not push_held(tables, flow):
+        if flow.phase != PHASE_DECIDED:
+            decide_early(tables, place)
+        settle(tables, place)
+        post_open(tables, place)
+        flow.settled = 0
+    flow.interval = interval
 
 
 @helper
@@ -72,7 +70,7 @@ def decide_early(tables, place):
 
 @helper
 def count_held(tables, flow, from_server, octets, packets):
-    """Keep the account of what is held; negative volumes take away."""
+    """Keep the account of what is not posted yet; negative volumes take away."""
     state = tables.state[0]
     state.held_frames += packets
     if from_server == flow.subscriber_is_client:
@@ -82,51 +80,56 @@ def count_held(tables, flow, from_server, octets, packets):
 
 
 @helper
-def push_held(tables, flow, interval):
-    """Chain what the flow holds of its interval and begin another. 0 where no place is free."""
-    if flow.held_client_packets + flow.held_server_packets > 0:
-        number = held_take(tables, np.int64(flow.held_interval), np.int64(flow.held))
+def count_posted(flow, from_server, octets, packets):
+    """Add to what is posted of the flow."""
+    if from_server:
+        flow.posted_server_octets += octets
+        flow.posted_server_packets += packets
+    else:
+        flow.posted_client_octets += octets
+        flow.posted_client_packets += packets
+
+
+@helper
+def all_posted(flow):
+    """Nothing of the flow's interval is left to post."""
+    flow.posted_client_octets = flow.client_octets
+    flow.posted_server_octets = flow.server_octets
+    flow.posted_client_packets = flow.client_packets
+    flow.posted_server_packets = flow.server_packets
+
+
+@helper
+def open_packets(flow):
+    """Packets of the flow's interval that are not posted."""
+    return (flow.client_packets - flow.posted_client_packets) + (flow.server_packets - flow.posted_server_packets)
+
+
+@helper
+def push_held(tables, flow):
+    """Chain the volume of the flow's interval, to be posted when it is decided. 0 where no place is free."""
+    if open_packets(flow) > 0:
+        number = held_take(tables, np.int64(flow.interval), np.int64(flow.held))
         if number < 0:
             return 0
         volume = tables.held[number]
-        volume.client_octets = flow.held_client_octets
-        volume.server_octets = flow.held_server_octets
-        volume.client_packets = flow.held_client_packets
-        volume.server_packets = flow.held_server_packets
+        volume.client_octets = flow.client_octets - flow.posted_client_octets
+        volume.server_octets = flow.server_octets - flow.posted_server_octets
+        volume.client_packets = flow.client_packets - flow.posted_client_packets
+        volume.server_packets = flow.server_packets - flow.posted_server_packets
         flow.held = number
-        clear_held(flow)
-    flow.held_interval = interval
+        all_posted(flow)
     return 1
 
 
 @helper
-def clear_held(flow):
-    """Nothing of the present interval is held any more."""
-    flow.held_client_octets = 0
-    flow.held_server_octets = 0
-    flow.held_client_packets = 0
-    flow.held_server_packets = 0
-
-
-@helper
 def settle(tables, place):
-    """Post all that the flow holds, each volume to its interval. The flow has been decided."""
+    """The flow has been decided: post what it holds of earlier intervals; its open volume follows with its interval."""
     flow = tables.flows[place]
     if flow.subscriber < 0 or flow.settled:
         flow.settled = 1
         return
     how = standing(flow)
-    if flow.held_client_packets + flow.held_server_packets > 0:
-        post_held(
-            tables,
-            flow,
-            how,
-            np.int64(flow.held_interval),
-            np.int64(flow.held_client_octets),
-            np.int64(flow.held_server_octets),
-            np.int64(flow.held_client_packets),
-            np.int64(flow.held_server_packets),
-        )
     number = np.int64(flow.held)
     while number >= 0:
         volume = tables.held[number]
@@ -142,13 +145,31 @@ def settle(tables, place):
         )
         number = held_free(tables, number)
     flow.held = -1
-    clear_held(flow)
     flow.settled = 1
 
 
 @helper
+def post_open(tables, place):
+    """Post the volume of the flow's interval. The flow is settled."""
+    flow = tables.flows[place]
+    if flow.subscriber < 0 or open_packets(flow) == 0:
+        return
+    post_held(
+        tables,
+        flow,
+        standing(flow),
+        np.int64(flow.interval),
+        np.int64(flow.client_octets - flow.posted_client_octets),
+        np.int64(flow.server_octets - flow.posted_server_octets),
+        np.int64(flow.client_packets - flow.posted_client_packets),
+        np.int64(flow.server_packets - flow.posted_server_packets),
+    )
+    all_posted(flow)
+
+
+@helper
 def post_held(tables, flow, how, interval, client_octets, server_octets, client_packets, server_packets):
-    """Post a held volume and take it off the account of what is held."""
+    """Post a volume and take it off the account of what is not."""
     count_held(tables, flow, 0, -client_octets, -client_packets)
     count_held(tables, flow, 1, -server_octets, -server_packets)
     post(tables, flow, how, interval, client_octets, server_octets, client_packets, server_packets)

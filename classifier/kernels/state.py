@@ -20,6 +20,11 @@ USAGE = 2  # the usage table is half full: take its rows
 FLOWS = 3  # the log of ended flows is nearly full: take it
 NAMES = 4  # the table of names is nearly full: take the log, drop what no flow needs
 
+# What `meter_frames` does behind the last frame.
+THEN_NOTHING = 0
+THEN_POST = 1
+THEN_FINISH = 2
+
 # What a flow waits for, in how many steps it moves to the next list.
 ORDER_CLOSED, ORDER_TRANSITORY, ORDER_ESTABLISHED, ORDER_UDP, ORDER_OTHER = range(5)
 ORDERS = 5
@@ -35,6 +40,14 @@ TCP_SEEN_SERVER = 64
 TCP_ACK_CLIENT = 128  # client_acknowledged is known
 TCP_ACK_SERVER = 256
 
+# Frames that are decoded, and whose flows are fetched from memory, before the first of them is metered.
+GROUP_FRAMES = 8
+GROUP_MASK = GROUP_FRAMES - 1
+# Packets decoded: the group that is being metered, and the next.
+PACKETS = 2 * GROUP_FRAMES
+PACKET_MASK = PACKETS - 1
+# The part of the index that is in use at first; it doubles with the flows, so that a few flows stay in the cache.
+INDEX_FIRST = 1 << 12
 # Flows that are closed for their time-out at one packet; a longer queue goes on at the next.
 EXPIRY_BUDGET = 64
 # Flows that may end at one frame: the expired, those evicted, one begun anew.
@@ -51,9 +64,10 @@ PHASE_DECIDED = 2
 RULE_NO_MATCH = -1  # a host name that no rule matches: the flow is unknown, whatever its address
 RULE_NO_HOST_NAME = -2  # no name, or one that is no host name: no evidence
 
-# One flow; `client` opened it. What every packet touches comes first.
+# One flow; `client` opened it. Four cache lines of 64 octets: a packet in the middle of a flow touches the first two.
 FLOW = np.dtype(
     [
+        # Who it is, and its place in the list of its time-out.
         ("client_high", "u8"),
         ("client_low", "u8"),
         ("server_high", "u8"),
@@ -63,57 +77,59 @@ FLOW = np.dtype(
         ("protocol", "u1"),
         ("version", "u1"),
         ("phase", "u1"),
-        ("settled", "u1"),  # octets go straight to usage: decided, and the subscriber took part
-        ("tag", "u4"),  # low half of the hash: the flow's home in the index
+        ("settled", "u1"),  # decided, and the subscriber took part: its volume goes to usage with the interval
         ("subscriber", "i4"),  # -1: transit
+        ("tag", "u4"),  # low half of the hash: the flow's home in the index
+        ("before", "i4"),  # neighbours in the list of `order`; of a free slot, `after` is the next free one
+        ("after", "i4"),
         ("last_ns", "i8"),
+        # What every packet counts.
         ("client_octets", "i8"),
         ("server_octets", "i8"),
         ("client_packets", "i8"),
         ("server_packets", "i8"),
-        ("usage_row", "i4"),
-        ("usage_epoch", "i4"),
-        ("subscriber_is_client", "u1"),
-        ("order", "u1"),
-        ("ended", "u1"),
-        ("took_part", "u1"),  # the subscriber sent something that asks for more: no refusal, no ICMP error
+        ("interval", "i8"),  # of the volume that is not posted yet
         ("client_next", "u4"),  # the next sequence number expected of each end
         ("server_next", "u4"),
-        ("application", "u2"),
-        ("evidence", "u1"),
-        ("source", "u1"),
+        ("client_acknowledged", "u4"),
+        ("server_acknowledged", "u4"),
+        ("tcp_state", "u2"),
+        ("order", "u1"),
+        ("subscriber_is_client", "u1"),
+        ("took_part", "u1"),  # the subscriber sent something that asks for more: no refusal, no ICMP error
+        ("ended", "u1"),
+        ("contradicted", "u1"),
+        ("name_from_server", "u1"),  # the end that wrote the name is the flow's server
+        # Volume that is posted already, or in `held` for an earlier interval (HELD); the rest is of `interval`.
+        ("posted_client_octets", "i8"),
+        ("posted_server_octets", "i8"),
+        ("posted_client_packets", "i8"),
+        ("posted_server_packets", "i8"),
+        ("held", "i4"),
+        # Inspection.
+        ("stream", "i4"),  # place in the pool of reassembly, -1 none
         ("client_first", "u4"),  # initial sequence numbers
         ("server_first", "u4"),
+        ("name_end", "u4"),  # sequence number behind the octets that gave the name
+        ("rule", "i4"),  # of the catalogue, that the name matched
+        ("name", "i4"),
+        ("other_name", "i4"),
+        # What is seldom touched.
         ("client_gap", "u4"),  # first octet that was jumped over; equal to the end where there is no gap
         ("client_gap_end", "u4"),
         ("server_gap", "u4"),
         ("server_gap_end", "u4"),
-        ("tcp_state", "i4"),
-        # Undecided: what is not posted yet. `held` chains earlier intervals' volumes (HELD).
-        ("held_interval", "i8"),
-        ("held", "i4"),
-        ("held_client_octets", "i8"),
-        ("held_server_octets", "i8"),
-        ("held_client_packets", "i8"),
-        ("held_server_packets", "i8"),
-        # Inspection.
-        ("stream", "i4"),  # place in the pool of reassembly, -1 none
         ("inspected", "u2"),
-        ("name_from_server", "u1"),  # the end that wrote the name is the flow's server
-        ("contradicted", "u1"),
-        ("name_end", "u4"),  # sequence number behind the octets that gave the name
-        ("client_acknowledged", "u4"),
-        ("server_acknowledged", "u4"),
-        ("rule", "i4"),  # of the catalogue, that the name matched
-        ("name_hash", "u8"),
-        ("name", "i4"),
-        ("other_name", "i4"),
+        ("application", "u2"),
+        ("evidence", "u1"),
+        ("source", "u1"),
         ("icmp_errors", "i8"),
         ("first_ns", "i8"),
         ("serial", "i8"),
         ("retransmitted_octets", "i8"),
         ("after_close_octets", "i8"),
-    ]
+    ],
+    align=True,
 )
 
 # Volume of an undecided flow, or of fragments whose first has not come in one interval.
@@ -175,6 +191,8 @@ STREAM = np.dtype(
     [
         ("serial", "i8"),  # of the flow that holds it, 0 free
         ("flow", "i4"),
+        ("before", "i4"),  # neighbours in the order in which they were given out; `after` is also the next free one
+        ("after", "i4"),
         ("base_sequence", "u4"),  # sequence number of the first octet
         ("start", "i4"),  # where parsing starts
         ("front", "i4"),  # octets present without a gap from `start`
@@ -196,18 +214,24 @@ STATE = np.dtype(
         ("last_packet_ns", "i8"),
         ("interval", "i8"),  # start of the interval, nanoseconds
         ("interval_end_ns", "i8"),
+        ("interval_clock_ns", "i8"),  # packet time when the interval was opened
+        ("posting_order", "i8"),  # where the posting of flows at the interval's end goes on; -1 not begun
+        ("posting_flow", "i8"),
         ("next_deadline_ns", "i8"),
         ("seed", "u8"),
         ("serial", "i8"),
-        ("epoch", "i8"),
         ("flow_count", "i8"),
         ("flow_capacity", "i8"),
-        ("free_flow", "i8"),  # top of the stack of free flows
+        ("flow_slots", "i8"),  # slots used so far; those behind have never been touched
+        ("free_flow", "i8"),  # first of the chain of slots used before
+        ("index_mask", "i8"),  # the part of the index in use, less 1
         ("free_held", "i8"),
         ("usage_count", "i8"),
         ("log_count", "i8"),
         ("fragment_cursor", "i8"),
-        ("stream_cursor", "i8"),
+        ("stream_count", "i8"),  # buffers used so far
+        ("free_stream", "i8"),
+        ("floating_streams", "i8"),
         ("subscriber_count", "i8"),
         ("name_count", "i8"),
         ("name_octets", "i8"),
@@ -217,7 +241,7 @@ STATE = np.dtype(
         ("observed_octets", "i8"),
         ("metered_frames", "i8"),
         ("metered_octets", "i8"),
-        ("held_frames", "i8"),  # of the metered ones, those of flows that are not settled
+        ("held_frames", "i8"),  # of the metered ones, those not posted yet
         ("held_uplink_octets", "i8"),
         ("held_downlink_octets", "i8"),
         ("waiting_frames", "i8"),  # fragments whose first has not come
@@ -239,23 +263,22 @@ STATE = np.dtype(
 class Tables(NamedTuple):
     """All that the meter's kernels read and write. Every structured array is a recarray.
 
-    `packet`, `state`: one record. `flows` FLOW[capacity]; `flow_index` u8[2^k >= 2 * capacity], tag << 32 | place + 1,
-    0 empty; `free_flows` i4[capacity], a stack. `order_before`, `order_after` i4[capacity]: each flow's neighbours in
-    the list of its order, longest idle first; `order_first`, `order_last` i4[ORDERS]; `timeout_ns` i8[ORDERS].
+    `packets` PACKET[PACKETS]; `state` one record. `flows` FLOW[capacity]; `flow_index` u8[2^k >= 2 * capacity],
+    tag << 32 | place + 1, 0 empty, of which state.index_mask + 1 are in use. `order_first`, `order_last` i4[ORDERS]: the
+    ends of the list of each order, longest idle first; `timeout_ns` i8[ORDERS].
     `held` HELD[m]. `usage` USAGE_ROW[u], `usage_index` i4[2^k]. `fragments` FRAGMENT[f], `fragment_index` i4[2^k].
-    `subscribers` SUBSCRIBER[s] (place 0 stands for all beyond the table), `subscriber_index` i4[2^k].
-    `streams` STREAM[p], `stream_data`, `stream_filled` u1[p, octets]. `scratch` u1[n]: one name or hello at a time.
+    `subscribers` SUBSCRIBER[s] (place 0 stands for all beyond the table), `subscriber_index` i4[2^k], 0 empty.
+    `streams` STREAM[p]; `stream_oldest`, `stream_newest` i4[2]: the ends of the lists of those given out, firm and
+    floating. `stream_data` u1[p, octets], `stream_filled` u1[p, octets / 8], a bit for each. `scratch` u1[n]: one name
+    or hello at a time.
     `names` NAME[q], `name_index` i4[2^k], `name_pool` u1[...]. `log` FLOW[l], empty where no flows are asked for.
     `unmetered_frames`, `unmetered_octets` i8[len(UNMETERED)]; `evidence_flows` i8[len(EVIDENCE)].
     """
 
-    packet: np.ndarray
+    packets: np.ndarray
     state: np.ndarray
     flows: np.ndarray
     flow_index: np.ndarray
-    free_flows: np.ndarray
-    order_before: np.ndarray
-    order_after: np.ndarray
     order_first: np.ndarray
     order_last: np.ndarray
     timeout_ns: np.ndarray
@@ -267,6 +290,8 @@ class Tables(NamedTuple):
     subscribers: np.ndarray
     subscriber_index: np.ndarray
     streams: np.ndarray
+    stream_oldest: np.ndarray
+    stream_newest: np.ndarray
     stream_data: np.ndarray
     stream_filled: np.ndarray
     scratch: np.ndarray

@@ -1,7 +1,8 @@
 """Reassembly: a small pool of buffers in which a flow's first octets are put in order by sequence number.
 
 Rules: the pool is fixed; when it is full the buffer that was given out longest ago is taken away (counted) and its flow goes
-on without. The first copy of an octet stays; another copy that differs is a conflict (attack 11, 12).
+on without; a flow that has its name and waits for the answer keeps it, where one of the oldest PROBES has none. The first
+copy of an octet stays; another copy that differs is a conflict (attack 11, 12).
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from classifier.kernels.jit import helper
 from classifier.kernels.octets import u8
 from classifier.kernels.state import PHASE_INSPECTED, PHASE_NAMED, RULE_NO_MATCH
 
-# How many buffers are looked at for a free one before one is taken away.
+# How many of the oldest buffers are looked at for one whose flow has no name yet.
 PROBES = 16
+# One buffer in so many may be a floating one: any segment in the middle of a connection asks for one, few need it.
+FLOATING_SHARE = 16
 # Where the first octet goes when earlier ones may still come and nobody knows how many.
 FLOATING_OFFSET = 4096
 
@@ -27,22 +30,7 @@ def sequence_difference(a, b):
 @helper
 def stream_open(tables, place, base, start, from_server):
     """Give flow `place` a buffer whose octet 0 has sequence number `base`; parsing starts at `start`. Its number."""
-    state = tables.state[0]
-    count = tables.streams.shape[0]
-    number = -1
-    for probe in range(min(PROBES, count)):
-        candidate = (state.stream_cursor + probe) % count
-        if tables.streams[candidate].serial == 0:
-            number = candidate
-            break
-        if number < 0 and tables.flows[tables.streams[candidate].flow].phase == PHASE_INSPECTED:
-            number = candidate
-    if number < 0:
-        number = state.stream_cursor
-    if tables.streams[number].serial != 0:
-        state.streams_over += 1
-        stream_take(tables, number)
-    state.stream_cursor = (number + 1) % count
+    number = free_stream(tables, start > 0)
     stream = tables.streams[number]
     stream.serial = tables.flows[place].serial
     stream.flow = place
@@ -53,8 +41,80 @@ def stream_open(tables, place, base, start, from_server):
     stream.from_server = from_server
     stream.conflict = 0
     stream.floating = start > 0
+    stream_link(tables, number)
     tables.flows[place].stream = number
     return number
+
+
+@helper
+def free_stream(tables, floating):
+    """A buffer that nobody has: the one that became free last, as it is still in the cache, else one taken away."""
+    state = tables.state[0]
+    count = tables.streams.shape[0]
+    if floating and FLOATING_SHARE * (state.floating_streams + 1) > count and tables.stream_oldest[1] >= 0:
+        state.streams_over += 1
+        stream_take(tables, np.int64(tables.stream_oldest[1]))
+    elif state.free_stream < 0 and state.stream_count < count:
+        state.stream_count += 1
+        return state.stream_count - 1
+    elif state.free_stream < 0:
+        state.streams_over += 1
+        stream_take(tables, stream_victim(tables))
+    number = state.free_stream
+    state.free_stream = tables.streams[number].after
+    return number
+
+
+@helper
+def stream_victim(tables):
+    """The buffer to take away: one whose flow may not need it, or the oldest, but of a flow that has no name yet."""
+    floating = np.int64(tables.stream_oldest[1])
+    if floating >= 0:
+        return floating
+    victim = np.int64(tables.stream_oldest[0])
+    candidate = victim
+    for _ in range(PROBES):
+        if candidate < 0:
+            break
+        if tables.flows[tables.streams[candidate].flow].phase == PHASE_INSPECTED:
+            return candidate
+        candidate = np.int64(tables.streams[candidate].after)
+    return victim
+
+
+@helper
+def stream_link(tables, number):
+    """The buffer is the one given out last."""
+    stream = tables.streams[number]
+    kind = np.int64(stream.floating)
+    newest = np.int64(tables.stream_newest[kind])
+    stream.before = newest
+    stream.after = -1
+    if newest >= 0:
+        tables.streams[newest].after = number
+    else:
+        tables.stream_oldest[kind] = number
+    tables.stream_newest[kind] = number
+    tables.state[0].floating_streams += kind
+
+
+@helper
+def stream_unlink(tables, number):
+    """Take the buffer out of the order in which they were given out; it is free."""
+    state = tables.state[0]
+    stream = tables.streams[number]
+    kind = np.int64(stream.floating)
+    if stream.before >= 0:
+        tables.streams[stream.before].after = stream.after
+    else:
+        tables.stream_oldest[kind] = stream.after
+    if stream.after >= 0:
+        tables.streams[stream.after].before = stream.before
+    else:
+        tables.stream_newest[kind] = stream.before
+    stream.after = state.free_stream
+    state.free_stream = number
+    state.floating_streams -= kind
 
 
 @helper
@@ -71,10 +131,11 @@ def stream_take(tables, number):
 def stream_clear(tables, number):
     """Make a buffer free: nothing of it is filled any more."""
     stream = tables.streams[number]
-    present = tables.stream_filled[number, np.int64(stream.start) : np.int64(stream.high)]
-    for i in range(present.shape[0]):
-        present[i] = 0
+    filled = tables.stream_filled[number]
+    for i in range(np.int64(stream.start) >> 3, (np.int64(stream.high) + 7) >> 3):
+        filled[i] = 0
     stream.serial = 0
+    stream_unlink(tables, number)
 
 
 @helper
@@ -84,6 +145,26 @@ def stream_close(tables, place):
     if flow.stream >= 0:
         stream_clear(tables, flow.stream)
         flow.stream = -1
+
+
+@helper
+def is_filled(filled, place):
+    """1 if the octet at `place` of a buffer is there: a bit for each octet."""
+    return np.int64(filled[place >> 3]) >> (place & 7) & 1
+
+
+@helper
+def fill(filled, first, end):
+    """Note that the octets `first` to `end` are there."""
+    while first < end and first & 7:
+        filled[first >> 3] |= 1 << (first & 7)
+        first += 1
+    while first + 8 <= end:
+        filled[first >> 3] = 0xFF
+        first += 8
+    while first < end:
+        filled[first >> 3] |= 1 << (first & 7)
+        first += 1
 
 
 @helper
@@ -100,29 +181,30 @@ def stream_insert(tables, number, frame, start, octets, sequence):
     octets = min(octets, data.shape[0] - offset)
     if octets <= 0:
         return 0
-    # Views from 0 on let the compiler copy by words: indices that cannot be negative need no check.
-    old = data[offset : offset + octets]
-    present = filled[offset : offset + octets]
     conflict = 0
     if offset >= stream.high:
+        # A view from 0 on lets the compiler copy by words: indices that cannot be negative need no check.
+        new = data[offset : offset + octets]
         for i in range(octets):
-            old[i] = u8(frame, start + i)
-        for i in range(octets):
-            present[i] = 1
+            new[i] = u8(frame, start + i)
+        fill(filled, offset, offset + octets)
     else:
         for i in range(octets):
-            if present[i] == 0:
-                old[i] = u8(frame, start + i)
-                present[i] = 1
-            elif old[i] != u8(frame, start + i):
+            place = offset + i
+            if not is_filled(filled, place):
+                data[place] = u8(frame, start + i)
+            elif data[place] != u8(frame, start + i):
                 conflict = 1
+        fill(filled, offset, offset + octets)
     if stream.floating and offset < stream.start:
         stream.start = offset
         stream.front = offset
     if offset + octets > stream.high:
         stream.high = offset + octets
     front = np.int64(stream.front)
-    while front < stream.high and filled[front]:
+    if offset <= front < offset + octets:
+        front = offset + octets
+    while front < stream.high and is_filled(filled, front):
         front += 1
     stream.front = front
     if conflict:

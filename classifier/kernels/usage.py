@@ -1,7 +1,8 @@
 """Usage per subscriber, application, evidence, standing, interval; and volumes held until their flow is decided.
 
-Rule: octets enter here once, by `post`, and leave when the meter takes the rows. The meter takes them when the table is
-half full, and all volumes held together fit into the other half: so a row can always be had and nothing is lost.
+Rule: octets enter here once, by `post`, when an interval or a flow ends, and leave when the meter takes the rows. The meter
+takes them when the table is half full, and all volumes held together fit into the other half: so a row can always be had and
+nothing is lost.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from classifier.errors import ConservationError
 from classifier.kernels.meter import meter_frames
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
-from classifier.kernels.state import DONE, FLOWS, INTERVAL, NAMES, USAGE
+from classifier.kernels.state import DONE, FLOWS, INTERVAL, NAMES, THEN_FINISH, THEN_NOTHING, THEN_POST, USAGE
 from classifier.metering.tables import FAR_FUTURE_NS, Limits, make_tables
 from classifier.records import EVIDENCE, FRAME, UNMETERED
 
@@ -103,7 +103,7 @@ class Meter:
         """Meter a batch: `frames` (FRAME recarray) of `buffer` (read-only uint8)."""
         position = 0
         while True:
-            status, position = meter_frames(self._tables, buffer, frames, position, False)
+            status, position = meter_frames(self._tables, buffer, frames, position, THEN_NOTHING)
             if status == DONE:
                 return
             if status == INTERVAL:
@@ -119,11 +119,7 @@ class Meter:
 
     def finish(self) -> None:
         """The input has ended: end all flows and give everything to the sink."""
-        while True:
-            status, _ = meter_frames(self._tables, NO_OCTETS, NO_FRAMES, 0, True)
-            if status == DONE:
-                break
-            self._make_room(status)
+        self._run(THEN_FINISH)
         self._take_flows()
         self._close_interval()
 
@@ -187,6 +183,11 @@ class Meter:
                     f"posted {posted}, held {held}"
                 )
 
+    def _run(self, then: int) -> None:
+        """Let the kernel do what comes after the frames."""
+        while (status := meter_frames(self._tables, NO_OCTETS, NO_FRAMES, 0, then)[0]) != DONE:
+            self._make_room(status)
+
     def _make_room(self, status: int) -> None:
         if status == USAGE:
             self._take_usage()
@@ -202,20 +203,21 @@ class Meter:
         start_ns, end_ns = self._intervals(clock_ns)
         self._state.interval = start_ns
         self._state.interval_end_ns = end_ns
+        self._state.interval_clock_ns = self._state.clock_ns
         self._interval_open = True
 
     def _close_interval(self) -> None:
+        self._run(THEN_POST)
         self._take_usage()
         self.check_conservation()
         if self._interval_open:
             self._sink.interval(int(self._state.interval), int(self._state.interval_end_ns))
 
     def _take_usage(self) -> None:
-        """Give the usage rows away and begin again with none; flows notice by the epoch."""
+        """Give the usage rows away and begin again with none."""
         count = int(self._state.usage_count)
         rows = self._tables.usage[:count].copy()
         self._state.usage_count = 0
-        self._state.epoch += 1
         self._tables.usage_index.fill(-1)
         if count:
             self._posted_frames += int(rows["uplink_packets"].sum() + rows["downlink_packets"].sum())

@@ -20,9 +20,11 @@ from classifier.kernels.state import (
     FLOW,
     FRAGMENT,
     HELD,
+    INDEX_FIRST,
     LOG_MARGIN,
     NAME,
     ORDERS,
+    PACKETS,
     SLOTS_PER_FRAME,
     STATE,
     STREAM,
@@ -33,6 +35,7 @@ from classifier.kernels.state import (
 from classifier.kernels.streams import FLOATING_OFFSET
 from classifier.records import EVIDENCE, UNMETERED
 
+CACHE_LINE_OCTETS = 64
 BEFORE_ALL_NS = -(2**63)
 FAR_FUTURE_NS = 2**63 - 1
 FLOW_CAPACITY_LIMIT = 1 << 24
@@ -89,6 +92,13 @@ def _records(count: int, kind: np.dtype) -> np.ndarray:
     return np.zeros(count, kind).view(np.recarray)
 
 
+def _aligned_records(count: int, kind: np.dtype) -> np.ndarray:
+    """Records of whole cache lines that begin with a line, so that none lies over one more than it has to."""
+    octets = np.zeros(count * kind.itemsize + CACHE_LINE_OCTETS, np.uint8)
+    first = -octets.ctypes.data % CACHE_LINE_OCTETS
+    return octets[first : first + count * kind.itemsize].view(kind).view(np.recarray)
+
+
 def _none(count: int) -> np.ndarray:
     return np.full(count, -1, np.int32)
 
@@ -112,7 +122,9 @@ def make_tables(
     state[0].seed = secrets.randbits(64) if seed is None else seed
     state[0].subscriber_count = 1 + listed_subscribers
     slots = limits.flows + SLOTS_PER_FRAME
-    state[0].free_flow = slots
+    state[0].free_flow = -1
+    state[0].free_stream = -1
+    state[0].posting_order = -1
     state[0].flow_capacity = limits.flows
     state[0].inspection_packets = limits.inspection_packets
     held = _records(limits.held_volumes, HELD)
@@ -126,15 +138,13 @@ def make_tables(
         limits.other_idle_seconds,
     )
     subscribers = max(limits.subscribers, 1 + listed_subscribers)
+    flow_index = np.zeros(max(_power_of_two(2 * limits.flows), 4 * SLOTS_PER_FRAME), np.uint64)
+    state[0].index_mask = min(INDEX_FIRST, flow_index.size) - 1
     tables = Tables(
-        packet=_records(1, PACKET),
+        packets=_records(PACKETS, PACKET),
         state=state,
-        flows=_records(slots, FLOW),
-        flow_index=np.zeros(max(_power_of_two(2 * limits.flows), 4 * SLOTS_PER_FRAME), np.uint64),
-        free_flows=np.arange(slots - 1, -1, -1, dtype=np.int32),
-        # A flow's neighbours are written when it enters a list: until then nothing has to be touched here.
-        order_before=np.zeros(slots, np.int32),
-        order_after=np.zeros(slots, np.int32),
+        flows=_aligned_records(slots, FLOW),
+        flow_index=flow_index,
         order_first=_none(ORDERS),
         order_last=_none(ORDERS),
         timeout_ns=np.array(seconds, np.int64) * 10**9,
@@ -144,10 +154,12 @@ def make_tables(
         fragments=_records(limits.fragments, FRAGMENT),
         fragment_index=_none(_power_of_two(limits.fragments)),
         subscribers=_records(subscribers, SUBSCRIBER),
-        subscriber_index=_none(_power_of_two(subscribers)),
+        subscriber_index=np.zeros(_power_of_two(subscribers), np.int32),
         streams=_records(limits.streams, STREAM),
+        stream_oldest=_none(2),
+        stream_newest=_none(2),
         stream_data=np.zeros((limits.streams, limits.stream_octets), np.uint8),
-        stream_filled=np.zeros((limits.streams, limits.stream_octets), np.uint8),
+        stream_filled=np.zeros((limits.streams, -(-limits.stream_octets // 8)), np.uint8),
         scratch=np.zeros(SCRATCH_OCTETS, np.uint8),
         names=_records(limits.names, NAME),
         name_index=_none(_power_of_two(limits.names)),

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from classifier.catalogue.compile import compile_catalogue
 from classifier.catalogue.records import Catalogue
-from classifier.kernels.flows import index_add, index_remove
+from classifier.iana import PROTOCOL_UDP
+from classifier.kernels.flows import end_flow, find_flow, flow_tag, index_add, index_remove, open_flow
 from classifier.kernels.jit import kernel
 from classifier.kernels.order import order_append, order_oldest, order_remove, order_touch
-from classifier.kernels.state import ORDERS
+from classifier.kernels.state import INDEX_FIRST, ORDERS
 from classifier.kernels.streams import FLOATING_OFFSET, sequence_difference, stream_clear, stream_insert, stream_open
 from classifier.metering.tables import Limits, make_tables
+from classifier.records import END_IDLE
 from classifier.subscribers.compile import compile_subscribers
 
 LOOKUP = compile_catalogue(Catalogue((), ()))
@@ -45,6 +47,25 @@ def enter(tables, tag, place):
 @kernel
 def leave(tables, tag, place):
     index_remove(tables, tag, place)
+
+
+@kernel
+def open_one(tables, number):
+    a, b, none = np.uint64(number), np.uint64(7), np.uint64(0)
+    tag = flow_tag(tables, none, a, 1000, none, b, 53, PROTOCOL_UDP)
+    return open_flow(tables, tag, 4, none, a, 1000, none, b, 53, PROTOCOL_UDP)
+
+
+@kernel
+def find_one(tables, number):
+    a, b, none = np.uint64(number), np.uint64(7), np.uint64(0)
+    tag = flow_tag(tables, none, a, 1000, none, b, 53, PROTOCOL_UDP)
+    return find_flow(tables, tag, 4, none, a, 1000, none, b, 53, PROTOCOL_UDP)
+
+
+@kernel
+def end_one(tables, place):
+    end_flow(tables, place, END_IDLE)
 
 
 @kernel
@@ -119,16 +140,32 @@ def test_the_index_finds_what_a_dict_holds_whatever_was_taken_out(steps):
             assert found_in(tables.flow_index, one) == {place for place, its in held.items() if its == one}
 
 
+def test_the_index_grows_with_the_flows_and_still_finds_each():
+    """Five times as many flows as the index takes at first; every third has ended in between."""
+    count = 5 * INDEX_FIRST // 2
+    tables = make_tables(LOOKUP, RANGES, 0, Limits(flows=count), log_flows=False, seed=1)
+    places = [open_one(tables, number) for number in range(count // 2)]
+    for number in range(0, count // 2, 3):
+        end_one(tables, places[number])
+    places += [open_one(tables, number) for number in range(count // 2, count)]
+    live = [number for number in range(count) if number >= count // 2 or number % 3]
+    assert int(tables.state[0].index_mask) + 1 > INDEX_FIRST
+    assert np.count_nonzero(tables.flow_index) == len(live) == int(tables.state[0].flow_count)
+    assert [find_one(tables, number) for number in live] == [2 * places[number] for number in live]
+    assert all(find_one(tables, number) == -1 for number in range(0, count // 2, 3))
+    assert len({places[number] for number in live}) == len(live)
+
+
 def listed(tables, order: int) -> list[int]:
     """The list from its first to its last flow; both directions have to agree."""
     forward, place = [], int(tables.order_first[order])
     while place >= 0:
         forward.append(place)
-        place = int(tables.order_after[place])
+        place = int(tables.flows[place].after)
     backward, place = [], int(tables.order_last[order])
     while place >= 0:
         backward.append(place)
-        place = int(tables.order_before[place])
+        place = int(tables.flows[place].before)
     assert forward == backward[::-1]
     return forward
 
@@ -199,7 +236,8 @@ def test_reassembly_holds_the_first_copy_of_each_octet_and_notices_another(base,
         front = first
         while front in held:
             front += 1
-        assert {int(place) for place in np.flatnonzero(tables.stream_filled[number])} == set(held)
+        filled = np.unpackbits(tables.stream_filled[number], bitorder="little")
+        assert {int(place) for place in np.flatnonzero(filled)} == set(held)
         assert all(int(tables.stream_data[number][place]) == value for place, value in held.items())
         assert (int(stream.start), int(stream.front), bool(stream.conflict)) == (first, front, conflict)
         assert int(stream.high) == max(start, *(place + 1 for place in held), 0) if held else int(stream.high) == start
@@ -216,3 +254,19 @@ def test_the_pool_of_buffers_takes_the_oldest_away_and_counts_it():
     assert int(tables.state[0].streams_over) == 2
     assert [int(flow.stream) >= 0 for flow in tables.flows[:5]] == [False, False, True, True, True]
     assert sorted(int(tables.streams[number].flow) for number in range(3)) == [2, 3, 4]
+
+
+def test_a_floating_buffer_gives_way_to_another_one_and_before_any_that_is_needed():
+    """Of three buffers one may be floating at a time; when all are taken it is the first to go, though not the oldest."""
+    tables = fresh_tables()
+    for place in range(5):
+        tables.flows[place].serial = place + 1
+        tables.flows[place].stream = -1
+    give_buffer(tables, 0, 0, 0, 0)
+    give_buffer(tables, 1, 0, FLOATING_OFFSET, 0)
+    give_buffer(tables, 2, 0, FLOATING_OFFSET, 0)
+    assert [int(flow.stream) >= 0 for flow in tables.flows[:5]] == [True, False, True, False, False]
+    give_buffer(tables, 3, 0, 0, 0)
+    give_buffer(tables, 4, 0, 0, 0)
+    assert [int(flow.stream) >= 0 for flow in tables.flows[:5]] == [True, False, False, True, True]
+    assert int(tables.state[0].streams_over) == 2

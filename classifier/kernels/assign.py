@@ -1,0 +1,227 @@
+"""One decoded packet to its flow: found or made, looked into, and given the octets.
+
+Fragments follow their first, ICMP errors the packet they quote; each octet goes to exactly one place (`deliver`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from classifier.iana import PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_RST, TCP_SYN
+from classifier.kernels.deliver import deliver, take_part
+from classifier.kernels.flows import end_flow, find_flow, flow_tag, open_flow
+from classifier.kernels.fragments import find_fragment, first_fragment, fragment_home, later_fragment
+from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_fragment, inspect_segment
+from classifier.kernels.jit import helper
+from classifier.kernels.order import order_touch
+from classifier.kernels.ranges import locate
+from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_NAMED
+from classifier.kernels.tcp import (
+    begins_anew,
+    close_reason,
+    order_of,
+    track_client,
+    track_fragment,
+    track_reset,
+    track_server,
+)
+from classifier.records import END_FIN, END_IDLE, END_OPEN, END_REUSED, UNMETERED_TRANSIT
+
+
+@helper
+def meter_packet(tables, buffer, packet):
+    """A whole packet or a first fragment: its flow is found or made, looked into, and given the octets."""
+    match = find_flow(
+        tables,
+        packet.tag,
+        packet.version,
+        packet.source_high,
+        packet.source_low,
+        packet.source_port,
+        packet.destination_high,
+        packet.destination_low,
+        packet.destination_port,
+        packet.protocol,
+    )
+    if match >= 0 and ends_before(tables, packet, match):
+        match = -1
+    if match < 0:
+        match = open_for_packet(tables, packet)
+    place = match >> 1
+    from_server = match & 1
+    if packet.fragment == 1 and tables.flows[place].subscriber >= 0:
+        first_fragment(tables, packet, place, from_server)
+    if packet.protocol == PROTOCOL_TCP:
+        meter_segment(tables, buffer, packet, place, from_server)
+    else:
+        take_part(tables, place, from_server)
+        touch(tables, place, ORDER_UDP if packet.protocol == PROTOCOL_UDP else ORDER_OTHER)
+        deliver(tables, place, from_server, packet.octets, 1, tables.state[0].interval, 0)
+
+
+@helper
+def ends_before(tables, packet, match):
+    """1 if the flow found has ended before this packet: timed out, or another connection on the same ports."""
+    state = tables.state[0]
+    place = match >> 1
+    flow = tables.flows[place]
+    if state.clock_ns - flow.last_ns > tables.timeout_ns[flow.order]:
+        reason = close_reason(flow)
+        end_flow(tables, place, reason if reason != END_OPEN else END_IDLE)
+        return 1
+    if packet.protocol == PROTOCOL_TCP and begins_anew(flow, packet, match & 1):
+        reason = close_reason(flow)
+        end_flow(tables, place, reason if reason != END_OPEN else END_REUSED)
+        return 1
+    return 0
+
+
+@helper
+def open_for_packet(tables, packet):
+    """Open the flow of its first packet; a SYN-ACK that comes first was sent by the server."""
+    if packet.tcp_flags & (TCP_SYN | TCP_ACK) == TCP_SYN | TCP_ACK:
+        place = open_flow(
+            tables,
+            packet.tag,
+            packet.version,
+            packet.destination_high,
+            packet.destination_low,
+            packet.destination_port,
+            packet.source_high,
+            packet.source_low,
+            packet.source_port,
+            packet.protocol,
+        )
+        return 2 * place + 1
+    return 2 * open_flow(
+        tables,
+        packet.tag,
+        packet.version,
+        packet.source_high,
+        packet.source_low,
+        packet.source_port,
+        packet.destination_high,
+        packet.destination_low,
+        packet.destination_port,
+        packet.protocol,
+    )
+
+
+@helper
+def touch(tables, place, order):
+    """The flow has just been active."""
+    tables.flows[place].last_ns = tables.state[0].clock_ns
+    order_touch(tables, place, order)
+
+
+@helper
+def meter_segment(tables, buffer, packet, place, from_server):
+    """TCP: numbers, inspection, close. Payload after the close is charged apart (accounting 1.6)."""
+    flow = tables.flows[place]
+    state = tables.state[0]
+    was_closed = close_reason(flow) != END_OPEN
+    if packet.tcp_flags != 0:
+        expected = expected_sequence(flow, from_server)
+        repeated = track_server(flow, packet) if from_server else track_client(flow, packet)
+        if repeated:
+            flow.retransmitted_octets += packet.octets
+            if flow.subscriber >= 0:
+                state.retransmitted_octets += packet.octets
+        if flow.phase == PHASE_NAMED and packet.tcp_flags & TCP_RST == 0:
+            answer(tables, place)
+        if flow.phase <= PHASE_NAMED and packet.payload_captured > 0:
+            sequence = packet.tcp_sequence + (1 if packet.tcp_flags & TCP_SYN else 0)
+            inspect_segment(tables, buffer, packet, place, from_server, sequence, expected)
+        track_reset(flow, packet)
+    if packet.tcp_flags & TCP_RST == 0:
+        take_part(tables, place, from_server)
+    if flow.phase <= PHASE_NAMED and close_reason(flow) == END_FIN:
+        # A reset may never have arrived: what follows it is charged, but its name is still worth knowing.
+        close_inspection(tables, place)
+    touch(tables, place, order_of(flow, packet))
+    after_close = 1 if was_closed and packet.payload_octets > 0 else 0
+    deliver(tables, place, from_server, packet.octets, 1, state.interval, after_close)
+
+
+@helper
+def meter_fragment(tables, buffer, packet):
+    """A later fragment: to the flow of its first, or held until that comes. Between strangers it is transit."""
+    version = packet.version
+    ranges = tables.subscriber_ranges
+    if (
+        locate(ranges, version, packet.source_high, packet.source_low) < 0
+        and locate(ranges, version, packet.destination_high, packet.destination_low) < 0
+    ):
+        tables.unmetered_frames[UNMETERED_TRANSIT] += 1
+        tables.unmetered_octets[UNMETERED_TRANSIT] += packet.octets
+        return
+    match = later_fragment(tables, packet)
+    if match < 0:
+        return
+    place = match >> 1
+    after_close = 0
+    if packet.protocol == PROTOCOL_TCP:
+        after_close = meter_segment_rest(tables, buffer, packet, place, match & 1)
+    take_part(tables, place, match & 1)
+    touch(tables, place, np.int64(tables.flows[place].order))
+    deliver(tables, place, match & 1, packet.octets, 1, tables.state[0].interval, after_close)
+
+
+@helper
+def meter_segment_rest(tables, buffer, packet, place, from_server):
+    """The rest of a TCP segment that came in fragments: its octets belong behind those of the first.
+
+    1 if the flow was closed before that segment.
+    """
+    flow = tables.flows[place]
+    number = find_fragment(tables, packet, fragment_home(tables, packet))
+    if number < 0 or tables.fragments[number].flow != place:
+        return 0
+    entry = tables.fragments[number]
+    sequence = np.int64(entry.sequence) + packet.fragment_offset
+    track_fragment(flow, from_server, sequence + packet.wire_end - packet.position)
+    if flow.phase <= PHASE_NAMED:
+        inspect_fragment(tables, buffer, packet, place, from_server, sequence)
+    return np.int64(entry.after_close)
+
+
+@helper
+def meter_quoted(tables, packet):
+    """An ICMP error to the flow it quotes. 0 where it is none: then it is a flow of its own.
+
+    It must go to the end whose packet it quotes, and there can be no more errors than that end sent packets: else ICMP
+    would be a tunnel at the expense of whatever flow it quotes.
+    """
+    if packet.quoted_source_low != packet.destination_low or packet.quoted_source_high != packet.destination_high:
+        return 0
+    tag = flow_tag(
+        tables,
+        packet.quoted_source_high,
+        packet.quoted_source_low,
+        packet.quoted_source_port,
+        packet.quoted_destination_high,
+        packet.quoted_destination_low,
+        packet.quoted_destination_port,
+        packet.quoted_protocol,
+    )
+    match = find_flow(
+        tables,
+        tag,
+        packet.version,
+        packet.quoted_source_high,
+        packet.quoted_source_low,
+        packet.quoted_source_port,
+        packet.quoted_destination_high,
+        packet.quoted_destination_low,
+        packet.quoted_destination_port,
+        packet.quoted_protocol,
+    )
+    if match < 0:
+        return 0
+    flow = tables.flows[match >> 1]
+    sent = np.int64(flow.server_packets) if match & 1 else np.int64(flow.client_packets)
+    if flow.icmp_errors >= sent:
+        return 0
+    flow.icmp_errors += 1
+    deliver(tables, match >> 1, 1 - (match & 1), packet.octets, 1, tables.state[0].interval, 0)
+    return 1
