@@ -1,0 +1,204 @@
+"""QUIC on the wire, as far as it can be read without keys, and the frames of an opened Initial.
+
+Rules of this file: lengths are checked before octets are read; what is cut or against the RFC is None, never an exception.
+A packet counts whole or not at all, as it does for its receiver: one bad frame, and none of its frames are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+LONG_HEADER = 0x80  # RFC 8999, 5.1
+CONNECTION_ID_OCTETS = 20  # at most in the versions that are read: RFC 9000, 17.2
+# Frames that an Initial may hold: RFC 9000, 12.4.
+PADDING, PING, ACK, ACK_ECN, CRYPTO, CONNECTION_CLOSE = 0x00, 0x01, 0x02, 0x03, 0x06, 0x1C
+# The same in Google's framing: quiche, quic/core/quic_types.h (IETF_CRYPTO is not used there, CRYPTO_FRAME is).
+GOOGLE_CLOSE, GOOGLE_PING, GOOGLE_CRYPTO = 0x02, 0x07, 0x08
+# Coalesced packets that are looked at. Real datagrams hold three or four, and each that does not verify costs a key.
+PACKETS = 8
+STREAM_END = 1 << 62  # RFC 9000, 19.6: offset and length of CRYPTO together stay below
+
+
+class LongHeader(NamedTuple):
+    """The part of a long header that all versions share (RFC 8999, 5.1). `end` is the position after it."""
+
+    first: int
+    version: int
+    destination_id: bytes
+    source_id: bytes
+    end: int
+
+    @property
+    def kind(self) -> int:
+        return self.first >> 4 & 3
+
+
+class Packet(NamedTuple):
+    header: LongHeader
+    start: int
+    number_at: int  # 0: the packet is cut
+    end: int
+
+
+class Frames(NamedTuple):
+    crypto: tuple[tuple[int, bytes], ...]  # offset in the stream, octets; in the order of the packet
+    closed: bool
+
+
+def varint(data: bytes, at: int) -> tuple[int, int] | None:
+    """(value, position after it) of a variable-length integer (RFC 9000, 16)."""
+    if at >= len(data):
+        return None
+    first = data[at]
+    if first < 0x40:
+        return first, at + 1
+    octets = 1 << (first >> 6)
+    end = at + octets
+    if end > len(data):
+        return None
+    return int.from_bytes(data[at:end], "big") & (1 << 8 * octets - 2) - 1, end
+
+
+def long_header(data: bytes, at: int) -> LongHeader | None:
+    """The long header at `at`; None if there is none, or not all of it."""
+    if at + 7 > len(data) or not data[at] & LONG_HEADER:
+        return None
+    destination_at = at + 6
+    destination_end = destination_at + data[at + 5]
+    if destination_end >= len(data):
+        return None
+    source_at = destination_end + 1
+    source_end = source_at + data[destination_end]
+    if source_end > len(data):
+        return None
+    version = int.from_bytes(data[at + 1 : at + 5], "big")
+    return LongHeader(data[at], version, data[destination_at:destination_end], data[source_at:source_end], source_end)
+
+
+def packets(data: bytes, first: LongHeader, initial: int) -> Iterator[Packet]:
+    """The packets of a datagram that begins with the header `first`, in their order; none after one that is cut.
+
+    Packets of another version or to another connection id end it, as they do for a receiver (RFC 9000, 12.2), and so do
+    octets that are no long header: what follows is a short header or padding.
+    """
+    header: LongHeader | None = first
+    start = 0
+    for _ in range(PACKETS):
+        if header is None or header.version != first.version or header.destination_id != first.destination_id:
+            return
+        packet = _bounds(data, start, header, header.kind == initial)
+        yield packet
+        start = packet.end
+        header = long_header(data, start)
+
+
+def _bounds(data: bytes, start: int, header: LongHeader, has_token: bool) -> Packet:
+    """The packet with that header (RFC 9000, 17.2.2 to 17.2.4)."""
+    cut = Packet(header, start, 0, len(data))
+    at = header.end
+    if has_token:
+        token = varint(data, at)
+        if token is None:
+            return cut
+        at = token[0] + token[1]
+    length = varint(data, at)
+    if length is None or length[0] + length[1] > len(data):
+        return cut
+    return Packet(header, start, length[1], length[0] + length[1])
+
+
+def offered_versions(data: bytes, at: int) -> tuple[int, ...]:
+    """The versions that a Version Negotiation lists (RFC 9000, 17.2.1)."""
+    return tuple(int.from_bytes(data[one : one + 4], "big") for one in range(at, len(data) - 3, 4))
+
+
+def initial_frames(payload: bytes) -> Frames | None:
+    """The frames of an Initial; None where one is cut or not allowed there (RFC 9000, 12.4 and 19)."""
+    crypto: list[tuple[int, bytes]] = []
+    closed = False
+    at = 0
+    # Padding is most of many Initials: strip what is at the end at once, the rest octet by octet.
+    octets = len(payload.rstrip(b"\x00"))
+    if not payload:
+        return None
+    while at < octets:
+        kind = payload[at]
+        at += 1
+        if kind in (PADDING, PING):
+            continue
+        if kind == CRYPTO:
+            frame = _crypto(payload, at)
+            if frame is None:
+                return None
+            crypto.append(frame[0])
+            at = frame[1]
+        elif kind in (ACK, ACK_ECN, CONNECTION_CLOSE):
+            end = _acknowledged(payload, at, kind == ACK_ECN) if kind != CONNECTION_CLOSE else _closed(payload, at)
+            if end is None:
+                return None
+            closed = closed or kind == CONNECTION_CLOSE
+            at = end
+        else:
+            return None
+    return Frames(tuple(crypto), closed)
+
+
+def google_frames(payload: bytes) -> Frames:
+    """The frames of an Initial in Google's framing, up to the first of a kind that says nothing here (an ACK)."""
+    crypto: list[tuple[int, bytes]] = []
+    at = 0
+    while at < len(payload):
+        kind = payload[at]
+        at += 1
+        if kind == GOOGLE_CRYPTO:
+            frame = _crypto(payload, at)
+            if frame is None:
+                break
+            crypto.append(frame[0])
+            at = frame[1]
+        elif kind == GOOGLE_CLOSE:
+            return Frames(tuple(crypto), True)
+        elif kind not in (PADDING, GOOGLE_PING):
+            break
+    return Frames(tuple(crypto), False)
+
+
+def _crypto(payload: bytes, at: int) -> tuple[tuple[int, bytes], int] | None:
+    """((offset, octets), position after) of a CRYPTO frame without its type (RFC 9000, 19.6)."""
+    offset = varint(payload, at)
+    length = varint(payload, offset[1]) if offset is not None else None
+    if offset is None or length is None:
+        return None
+    end = length[0] + length[1]
+    if end > len(payload) or offset[0] + length[0] >= STREAM_END:
+        return None
+    return (offset[0], payload[length[1] : end]), end
+
+
+def _skip_varints(payload: bytes, at: int, count: int) -> int | None:
+    for _ in range(count):
+        number = varint(payload, at)
+        if number is None:
+            return None
+        at = number[1]
+    return at
+
+
+def _acknowledged(payload: bytes, at: int, with_ecn: bool) -> int | None:
+    """The position after an ACK: largest, delay, ranges, the first range, two numbers for each further range, ECN counts
+    (RFC 9000, 19.3)."""
+    after_delay = _skip_varints(payload, at, 2)
+    ranges = varint(payload, after_delay) if after_delay is not None else None
+    if ranges is None or ranges[0] > len(payload):
+        return None
+    return _skip_varints(payload, ranges[1], 1 + 2 * ranges[0] + (3 if with_ecn else 0))
+
+
+def _closed(payload: bytes, at: int) -> int | None:
+    """The position after a CONNECTION_CLOSE of the transport: error, frame type, reason (RFC 9000, 19.19)."""
+    at_reason = _skip_varints(payload, at, 2)
+    reason = varint(payload, at_reason) if at_reason is not None else None
+    if reason is None or sum(reason) > len(payload):
+        return None
+    return sum(reason)
