@@ -3,10 +3,11 @@
 A protocol core: no socket, no clock, bounded memory. Rules of this file:
 - Only what verifies counts: an Initial or a Retry whose tag is right, a Version Negotiation that echoes the client's ids.
   Anything else gives nothing, and no octets make it raise.
-- An answer is CRYPTO octets in an Initial of the server that verifies. The keys show that its sender saw the client's
-  Initial, and a server sends a ServerHello or HelloRetryRequest only once it has read the whole ClientHello. An ACK, a
-  Retry, a close or a packet that nothing ties to the attempt says less. So an inert hello, one that reached no server,
-  stays without an answer. For Google's versions in clear see `google_answers`.
+- An answer is CRYPTO octets in an Initial of the server that verifies: the keys show that its sender saw the client's
+  Initial, and a server sends a ServerHello or HelloRetryRequest only once it has read the whole ClientHello. Where that
+  packet was lost, a Handshake packet to the client's id answers, too. It cannot be verified, but who can forge the server's
+  address can forge a TCP ACK as well. An ACK, a Retry, a close and short headers are no answers. So an inert hello, one
+  that reached no server, stays without. For Google's versions in clear see `google_answers`.
 - A flow may hold several connection attempts (quic_attempts.py), each with a hello and an answer of its own. Unless the
   server's Version Negotiation voids the earlier ones, all of them are claims about the same flow.
 - Only a client's packets take memory. It is bounded by the number of flows; the one that was quiet for longest goes first.
@@ -155,7 +156,11 @@ def _from_server(state: FlowAttempts, data: bytes, header: LongHeader, version: 
         return QuicResult(QuicStatus.UNREADABLE, header.version)
     attempt, frames, status = _open_initials(state, True, data, header, version)
     if attempt is None:
-        return QuicResult(status, header.version)
+        handshaking = state.handshaking(header) if header.kind == version.handshake else None
+        if handshaking is None:
+            return QuicResult(status, header.version)
+        handshaking.answered = True
+        return _result(handshaking, status, header.version)
     if attempt.server_id is None:
         attempt.server_id = header.source_id
     if any(octets for one in frames for _, octets in one.crypto):

@@ -98,6 +98,19 @@ class FlowAttempts:
             yield attempt, attempt.key_ids[-1]
         yield Attempt(header.version, to, header.source_id), to
 
+    def handshaking(self, header: LongHeader) -> Attempt | None:
+        """The one attempt that a Handshake packet of the server can belong to, by the ids in its header; None if there are
+        several, as clients with an empty id have."""
+        fitting = [
+            one
+            for one in self.attempts
+            if one.client_id == header.destination_id
+            and one.server_id in (None, header.source_id)
+            and one.version == header.version
+            and not one.refused
+        ]
+        return fitting[0] if len(fitting) == 1 else None
+
     def of_server(self, header: LongHeader) -> Iterator[tuple[Attempt, bytes]]:
         """The same for an Initial of the server: attempts of the client that it is sent to."""
         for attempt in reversed(self.attempts):

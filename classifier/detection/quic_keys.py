@@ -38,9 +38,13 @@ class Version(NamedTuple):
     retry_nonce: bytes = b""
     google: bool = False  # Google's frames inside
 
+    # Initial, 0-RTT, Handshake, Retry: the order is the same from 0 (RFC 9000, 17.2) and from 1 (RFC 9369, 3.2).
+    @property
+    def handshake(self) -> int:
+        return self.initial + 2 & 3
+
     @property
     def retry(self) -> int:
-        """Initial, 0-RTT, Handshake, Retry: the order is the same from 0 (RFC 9000, 17.2) and from 1 (RFC 9369, 3.2)."""
         return self.initial + 3 & 3
 
 

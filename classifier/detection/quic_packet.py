@@ -15,6 +15,8 @@ CONNECTION_ID_OCTETS = 20  # at most in the versions that are read: RFC 9000, 17
 PADDING, PING, ACK, ACK_ECN, CRYPTO, CONNECTION_CLOSE = 0x00, 0x01, 0x02, 0x03, 0x06, 0x1C
 # The same in Google's framing: quiche, quic/core/quic_types.h (IETF_CRYPTO is not used there, CRYPTO_FRAME is).
 GOOGLE_CLOSE, GOOGLE_PING, GOOGLE_CRYPTO = 0x02, 0x07, 0x08
+# An ACK there is 01nullmm: more than one block, lengths of the largest packet number and of a block.
+GOOGLE_ACK, GOOGLE_ACK_MASK, GOOGLE_ACK_BLOCKS, GOOGLE_LENGTHS = 0x40, 0xC0, 0x20, (1, 2, 4, 6)
 # Coalesced packets that are looked at. Real datagrams hold three or four, and each that does not verify costs a key.
 PACKETS = 8
 STREAM_END = 1 << 62  # RFC 9000, 19.6: offset and length of CRYPTO together stay below
@@ -145,7 +147,7 @@ def initial_frames(payload: bytes) -> Frames | None:
 
 
 def google_frames(payload: bytes) -> Frames:
-    """The frames of an Initial in Google's framing, up to the first of a kind that says nothing here (an ACK)."""
+    """The frames of an Initial in Google's framing, up to the first that is cut or of a kind that no hello comes with."""
     crypto: list[tuple[int, bytes]] = []
     at = 0
     while at < len(payload):
@@ -159,6 +161,8 @@ def google_frames(payload: bytes) -> Frames:
             at = frame[1]
         elif kind == GOOGLE_CLOSE:
             return Frames(tuple(crypto), True)
+        elif kind & GOOGLE_ACK_MASK == GOOGLE_ACK:
+            at = _google_acknowledged(payload, at, kind)
         elif kind not in (PADDING, GOOGLE_PING):
             break
     return Frames(tuple(crypto), False)
@@ -174,6 +178,21 @@ def _crypto(payload: bytes, at: int) -> tuple[tuple[int, bytes], int] | None:
     if end > len(payload) or offset[0] + length[0] >= STREAM_END:
         return None
     return (offset[0], payload[length[1] : end]), end
+
+
+def _google_acknowledged(payload: bytes, at: int, kind: int) -> int:
+    """The position after an ACK of Google's: largest, delay (2), blocks, and times (draft-tsvwg-quic-protocol-02, 7.2, as
+    of version 39). It may be past the end."""
+    block_octets = GOOGLE_LENGTHS[kind & 3]
+    at += GOOGLE_LENGTHS[kind >> 2 & 3] + 2
+    more_blocks = 0
+    if kind & GOOGLE_ACK_BLOCKS:
+        more_blocks = payload[at] if at < len(payload) else 0
+        at += 1
+    at += block_octets + more_blocks * (1 + block_octets)
+    times = payload[at] if at < len(payload) else 0
+    # The first time has a packet and four octets, each further one a packet and two.
+    return at + 1 + (5 + 3 * (times - 1) if times else 0)
 
 
 def _skip_varints(payload: bytes, at: int, count: int) -> int | None:
