@@ -38,7 +38,7 @@ NEGOTIATION = 0  # the version of a Version Negotiation: RFC 8999, 6
 
 class QuicStatus(IntEnum):
     NOT_QUIC = 0  # no long header, or not all of it; a short header looks like anything
-    OPENED = 1  # at least one Initial, or a hello in clear, verified
+    OPENED = 1  # at least one Initial verified, or it is a hello in clear
     PROTECTED = 2  # of a known version, but without an Initial
     UNREADABLE = 3  # does not verify, is cut or malformed, or the version is unknown
     RETRY = 4  # verified
@@ -137,8 +137,6 @@ class QuicReader:
         hello = google_hello(data)
         if hello is None:
             return NOT_QUIC if header is None else QuicResult(QuicStatus.UNREADABLE, header.version)
-        if not hello.verified:
-            return QuicResult(QuicStatus.UNREADABLE, hello.version)
         attempt = next((one for one in state.attempts if hello.connection_id in one.key_ids), None)
         if attempt is None:
             attempt = Attempt(hello.version, hello.connection_id, hello.connection_id)
@@ -178,7 +176,8 @@ def _from_server_in_clear(known: FlowAttempts | None, data: bytes, header: LongH
             return QuicResult(QuicStatus.UNREADABLE)
         return _result(refused, QuicStatus.VERSION_NEGOTIATION, refused.version)
     attempt = known.attempts[-1]
-    if known_version(attempt.version) is None and google_answers(data, attempt.key_ids[0]):
+    alone = len(known.attempts) == 1
+    if known_version(attempt.version) is None and google_answers(data, attempt.key_ids[0], alone):
         attempt.answered = True
         return _result(attempt, QuicStatus.PROTECTED, attempt.version)
     return NOT_QUIC if header is None else QuicResult(QuicStatus.UNREADABLE, header.version)

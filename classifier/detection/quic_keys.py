@@ -124,8 +124,10 @@ def _library() -> tuple:
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+    single_blocks = modes.ECB()
+
     def block_encryptor(key: bytes):
-        return Cipher(algorithms.AES(key), modes.ECB()).encryptor().update
+        return Cipher(algorithms.AES(key), single_blocks).encryptor().update
 
     return AESGCM, block_encryptor, InvalidTag
 
@@ -169,19 +171,18 @@ class InitialKeys:
 
     def open(self, datagram: bytes, start: int, number_at: int, end: int) -> bytes | None:
         """The payload of the packet at [start, end) whose packet number is at `number_at`; None if it does not verify."""
-        sample = datagram[number_at + SAMPLE_AFTER : number_at + SAMPLE_AFTER + SAMPLE_OCTETS]
-        if len(sample) < SAMPLE_OCTETS or number_at + SAMPLE_AFTER + SAMPLE_OCTETS > end:
+        sample_at = number_at + SAMPLE_AFTER
+        if sample_at + SAMPLE_OCTETS > end:
             return None
-        mask = self._mask(sample)
+        mask = self._mask(datagram[sample_at : sample_at + SAMPLE_OCTETS])
         first = datagram[start] ^ mask[0] & 0x0F
         octets = (first & 0x03) + 1
         payload_at = number_at + octets
         written = int.from_bytes(datagram[number_at:payload_at], "big") ^ int.from_bytes(mask[1 : 1 + octets], "big")
-        header = bytes([first]) + datagram[start + 1 : number_at] + written.to_bytes(octets, "big")
+        header = b"%c%b%b" % (first, datagram[start + 1 : number_at], written.to_bytes(octets, "big"))
         number = self._whole_number(written, 8 * octets)
-        nonce = (self._iv ^ number).to_bytes(12, "big")
         try:
-            payload = self._decrypt(nonce, datagram[payload_at:end], header)
+            payload = self._decrypt((self._iv ^ number).to_bytes(12, "big"), datagram[payload_at:end], header)
         except self._invalid_tag:
             return None
         self._largest = max(self._largest, number)

@@ -6,6 +6,7 @@ A packet counts whole or not at all, as it does for its receiver: one bad frame,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -20,6 +21,9 @@ GOOGLE_ACK, GOOGLE_ACK_MASK, GOOGLE_ACK_BLOCKS, GOOGLE_LENGTHS = 0x40, 0xC0, 0x2
 # Coalesced packets that are looked at. Real datagrams hold three or four, and each that does not verify costs a key.
 PACKETS = 8
 STREAM_END = 1 << 62  # RFC 9000, 19.6: offset and length of CRYPTO together stay below
+
+
+_FILL = re.compile(rb"[\x00\x01]+")
 
 
 class LongHeader(NamedTuple):
@@ -120,29 +124,30 @@ def initial_frames(payload: bytes) -> Frames | None:
     crypto: list[tuple[int, bytes]] = []
     closed = False
     at = 0
-    # Padding is most of many Initials: strip what is at the end at once, the rest octet by octet.
-    octets = len(payload.rstrip(b"\x00"))
-    if not payload:
-        return None
+    octets = len(payload)
+    if not octets:
+        return None  # RFC 9000, 12.4: at least one frame
     while at < octets:
         kind = payload[at]
-        at += 1
-        if kind in (PADDING, PING):
-            continue
+        end: int | None
         if kind == CRYPTO:
-            frame = _crypto(payload, at)
+            frame = _crypto(payload, at + 1)
             if frame is None:
                 return None
             crypto.append(frame[0])
-            at = frame[1]
-        elif kind in (ACK, ACK_ECN, CONNECTION_CLOSE):
-            end = _acknowledged(payload, at, kind == ACK_ECN) if kind != CONNECTION_CLOSE else _closed(payload, at)
-            if end is None:
-                return None
-            closed = closed or kind == CONNECTION_CLOSE
-            at = end
+            end = frame[1]
+        elif kind in (PADDING, PING):
+            end = _filled(payload, at)
+        elif kind in (ACK, ACK_ECN):
+            end = _acknowledged(payload, at + 1, kind == ACK_ECN)
+        elif kind == CONNECTION_CLOSE:
+            end = _closed(payload, at + 1)
+            closed = True
         else:
             return None
+        if end is None:
+            return None
+        at = end
     return Frames(tuple(crypto), closed)
 
 
@@ -178,6 +183,15 @@ def _crypto(payload: bytes, at: int) -> tuple[tuple[int, bytes], int] | None:
     if end > len(payload) or offset[0] + length[0] >= STREAM_END:
         return None
     return (offset[0], payload[length[1] : end]), end
+
+
+def _filled(payload: bytes, at: int) -> int:
+    """The position after padding and pings: what is left of most packets, or a run of up to a thousand before a frame."""
+    rest = payload[at:]
+    if rest == bytes(len(rest)):
+        return len(payload)
+    run = _FILL.match(payload, at)
+    return run.end() if run is not None else at
 
 
 def _google_acknowledged(payload: bytes, at: int, kind: int) -> int:
