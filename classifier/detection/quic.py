@@ -84,7 +84,9 @@ class QuicReader:
         self._capacity = flows
         self._flows: OrderedDict[int, FlowAttempts] = OrderedDict()
 
-    def __len__(self) -> int:
+    @property
+    def remembered(self) -> int:
+        """How many flows are remembered."""
         return len(self._flows)
 
     def forget(self, flow: int) -> None:

@@ -131,5 +131,5 @@ def _crypto_message(datagram: bytes, at: int, order: str) -> bytes:
         return b""
     if not kind & STREAM_LENGTH:
         return datagram[length_at:]
-    octets = int.from_bytes(datagram[length_at : length_at + 2], order)
-    return datagram[length_at + 2 : length_at + 2 + octets]
+    end = length_at + 2 + int.from_bytes(datagram[length_at : length_at + 2], order)
+    return datagram[length_at + 2 : end] if end <= len(datagram) else b""
