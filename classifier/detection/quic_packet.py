@@ -223,7 +223,7 @@ def _acknowledged(payload: bytes, at: int, with_ecn: bool) -> int | None:
     (RFC 9000, 19.3)."""
     after_delay = _skip_varints(payload, at, 2)
     ranges = varint(payload, after_delay) if after_delay is not None else None
-    if ranges is None or ranges[0] > len(payload):
+    if ranges is None:
         return None
     return _skip_varints(payload, ranges[1], 1 + 2 * ranges[0] + (3 if with_ecn else 0))
 

@@ -24,6 +24,16 @@ Ends = tuple[str, int, str, int]
 
 NAMES_MISSED: dict[str, str] = {}
 NAMES_TSHARK_LACKS = {"tcpdump/quic_vn.pcap": "the hello after a Version Negotiation, which tshark does not open"}
+# Versions without vectors in an RFC or a draft, and without a name in the truth: a capture whose Initials have to open.
+OPENED = {
+    0xFF000017: "ndpi/default/pcap/quic-23.pcap",
+    0xFF00001C: "ndpi/default/pcap/quic_0RTT.pcap",
+    0xFF000020: "ndpi/default/pcap/doq.pcapng",
+    0xFF000022: "ndpi/default/pcap/quic-34.pcap",
+    0xFACEB002: "ndpi/default/pcap/quic-mvfst-27.pcapng",
+    0x51303530: "ndpi/default/pcap/quic_q50.pcap",
+    0x54303531: "ndpi/default/pcap/quic_t51.pcap",
+}
 # Flows whose server sends something, and yet nothing that answers.
 UNANSWERED = {
     "ndpi/default/pcap/quic_frags_different_dcid.pcapng": "one server Initial, an ACK",
@@ -136,3 +146,15 @@ def test_a_flow_with_a_name_is_answered_where_its_server_says_more_than_an_ack(r
                 unanswered[file] = ends
     assert counted >= 30
     assert set(unanswered) == set(UNANSWERED), unanswered
+
+
+@pytest.mark.captures
+@pytest.mark.parametrize(("version", "file"), OPENED.items())
+def test_initials_of_versions_without_a_vector_open(captures, version, file):
+    reader = QuicReader()
+    opened = set()
+    for ends, payload in _datagrams(captures / file):
+        result = reader.read(hash(ends), False, payload)
+        if result.status is QuicStatus.OPENED:
+            opened.add(result.version)
+    assert version in opened

@@ -211,6 +211,37 @@ def test_a_handshake_packet_that_fits_two_attempts_answers_neither():
     assert read_all([*hellos, (True, handshake_packet)])[2].attempt == 0
 
 
+def test_an_answer_goes_to_the_clients_id():
+    hello = seal(crypto_frame(0, b"hello") + PADDING)
+    answer = seal(crypto_frame(0, b"server hello") + PADDING, **{**FROM_SERVER, "destination_id": b"nobody"})
+    assert statuses([(False, hello), (True, answer)])[1] is QuicStatus.UNREADABLE
+
+
+def test_a_refused_attempt_cannot_be_answered():
+    before, _ = version_negotiation(NAME, [V1])
+    ids = header(before[0][1])
+    answer = seal(
+        crypto_frame(0, b"server hello") + PADDING,
+        from_server=True,
+        destination_id=ids.source_cid,
+        source_id=b"server",
+        key_id=ids.destination_cid,
+        version=V2,
+    )
+    assert read_all([before[0], (True, answer)])[1].answered
+    assert not read_all([*before, (True, answer)])[2].answered
+
+
+def test_the_servers_id_is_the_one_of_its_first_initial():
+    hello = seal(crypto_frame(0, b"hello") + PADDING)
+    answers = [seal(ACK + PADDING, **{**FROM_SERVER, "source_id": one}) for one in (b"server", b"changed")]
+    assert [one.server_id for one in read_all([(False, hello), *((True, one) for one in answers)])] == [
+        None,
+        b"server",
+        b"server",
+    ]
+
+
 def test_an_initial_to_the_servers_id_has_the_keys_of_the_first():
     first = seal(crypto_frame(0, b"first ") + PADDING)
     answer = seal(ACK + PADDING, **FROM_SERVER)
@@ -288,17 +319,28 @@ def test_initials_coalesced_with_others_are_all_read():
     assert statuses([(False, zero_rtt)]) == [QuicStatus.PROTECTED]
 
 
-def test_a_coalesced_packet_to_another_id_is_not_read():
+@pytest.mark.parametrize("other", [{"destination_id": b"otherone"}, {"version": 0xFF00001D}])
+def test_a_coalesced_packet_to_another_id_or_of_another_version_is_not_read(other):
     one = seal(crypto_frame(0, b"hello") + bytes(500))
-    two = seal(crypto_frame(5, b"world") + bytes(500), destination_id=b"otherone")
+    two = seal(crypto_frame(5, b"world") + bytes(500), key_id=b"original", **other)
     assert read_all([(False, one + two)])[0].crypto == ((0, b"hello"),)
 
 
-def test_a_packet_that_does_not_verify_does_not_hide_the_one_after_it():
-    one = bytearray(seal(crypto_frame(0, b"hello") + bytes(500)))
-    one[300] ^= 1
-    two = seal(crypto_frame(5, b"world") + bytes(500), number=1)
-    result = read_all([(False, bytes(one) + two)])[0]
+def test_the_initials_of_one_datagram_are_of_one_attempt():
+    first = seal(crypto_frame(0, b"first") + PADDING)
+    one = seal(crypto_frame(5, b"hello") + bytes(500), destination_id=b"otherone", key_id=b"original")
+    two = seal(crypto_frame(0, b"world") + bytes(500), destination_id=b"otherone")
+    result = read_all([(False, first), (False, one + two)])[1]
+    assert (result.attempt, result.crypto) == (1, ((5, b"hello"),))
+
+
+@pytest.mark.parametrize("broken_first", [True, False])
+def test_a_packet_that_does_not_verify_does_not_hide_another(broken_first):
+    broken = bytearray(seal(crypto_frame(0, b"hello") + bytes(500)))
+    broken[300] ^= 1
+    good = seal(crypto_frame(5, b"world") + bytes(500), number=1)
+    datagram = bytes(broken) + good if broken_first else good + bytes(broken)
+    result = read_all([(False, datagram)])[0]
     assert (result.status, result.crypto) == (QuicStatus.OPENED, ((5, b"world"),))
 
 
