@@ -2,7 +2,7 @@
 
 A protocol core: no socket, no clock, bounded memory. Rules of this file:
 - Only what verifies counts: an Initial or a Retry whose tag is right, a Version Negotiation that echoes the client's ids.
-  Anything else gives nothing, and no octets make it raise.
+  Anything else gives nothing, and no octets make it raise. (Google's versions in clear have nothing to verify.)
 - An answer is CRYPTO octets in an Initial of the server that verifies: the keys show that its sender saw the client's
   Initial, and a server sends a ServerHello or HelloRetryRequest only once it has read the whole ClientHello. Where that
   packet was lost, a Handshake packet to the client's id answers, too. It cannot be verified, but who can forge the server's
@@ -55,7 +55,8 @@ class QuicResult:
     connection attempts this belongs to, from 1; 0 where that is unknown. `voids`: this attempt follows a Version
     Negotiation, earlier ones are void. `answered`: the server has answered this attempt, now or before. `client_id`,
     `server_id`: the ids that the sides chose for themselves in their first Initials, so packets *to* them carry these;
-    None while unknown, possibly empty.
+    None while unknown, possibly empty. They find a flow again after a change of the NAT's port; a client that moves on
+    purpose takes an id that was never seen in clear (RFC 9000, 9.5).
     """
 
     status: QuicStatus
@@ -129,6 +130,7 @@ class QuicReader:
         crypto = tuple(frame for one in frames for frame in one.crypto)
         if header.version != Q050:
             return _result(attempt, status, header.version, crypto)
+        # Its hellos are padded to a packet of their own, in one frame.
         names = [name for _, octets in crypto if (name := hello_name(octets)) is not None]
         return _result(attempt, status, header.version, name=names[0] if names else None)
 

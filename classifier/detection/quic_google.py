@@ -3,7 +3,7 @@
 Versions Q024 to Q043 with the public header, Q046 with a long header; Q050 has encrypted Initials (quic_keys.py) with the
 same hello inside. Sources: draft-tsvwg-quic-protocol-02 (public header, frames), "QUIC Crypto" (Langley and Chang, 2016:
 the tag-value map). Rules of this file: nothing verifies here. What guards such a packet is a hash without a key, which
-anybody can make, at the price of 0.3 ms a packet to check; so it is not looked at. What is cut is None.
+anybody can make and which costs more to check than a tag; so it is not looked at. What is cut is None.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Rules of this file: an Initial's keys follow from a connection id that everybody on the path sees, so what verifies here
 is whole and of this connection, not of a known sender. What does not verify is None. The library `cryptography` is loaded
-with the first key, not with the program: it takes a tenth of a second.
+with the first key, so that a start without QUIC does not wait for it.
 """
 
 from __future__ import annotations

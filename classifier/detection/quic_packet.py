@@ -14,16 +14,19 @@ LONG_HEADER = 0x80  # RFC 8999, 5.1
 CONNECTION_ID_OCTETS = 20  # at most in the versions that are read: RFC 9000, 17.2
 # Frames that an Initial may hold: RFC 9000, 12.4.
 PADDING, PING, ACK, ACK_ECN, CRYPTO, CONNECTION_CLOSE = 0x00, 0x01, 0x02, 0x03, 0x06, 0x1C
-# The same in Google's framing: quiche, quic/core/quic_types.h (IETF_CRYPTO is not used there, CRYPTO_FRAME is).
+# The same in Google's framing: QuicFrameType in quiche, quic/core/quic_types.h.
 GOOGLE_CLOSE, GOOGLE_PING, GOOGLE_CRYPTO = 0x02, 0x07, 0x08
 # An ACK there is 01nullmm: more than one block, lengths of the largest packet number and of a block.
 GOOGLE_ACK, GOOGLE_ACK_MASK, GOOGLE_ACK_BLOCKS, GOOGLE_LENGTHS = 0x40, 0xC0, 0x20, (1, 2, 4, 6)
 # Coalesced packets that are looked at. Real datagrams hold three or four, and each that does not verify costs a key.
 PACKETS = 8
+# Frames of a packet, runs of padding and pings as one. Browsers that shuffle their hello send ten; a packet with more than
+# this is not worth the time that it would take.
+FRAMES = 128
 STREAM_END = 1 << 62  # RFC 9000, 19.6: offset and length of CRYPTO together stay below
 
-
-_FILL = re.compile(rb"[\x00\x01]+")
+_FILL = re.compile(rb"[\x00\x01]+")  # padding and pings
+_GOOGLE_FILL = re.compile(rb"\x00+")
 
 
 class LongHeader(NamedTuple):
@@ -120,14 +123,16 @@ def offered_versions(data: bytes, at: int) -> tuple[int, ...]:
 
 
 def initial_frames(payload: bytes) -> Frames | None:
-    """The frames of an Initial; None where one is cut or not allowed there (RFC 9000, 12.4 and 19)."""
+    """The frames of an Initial; None where one is cut or not allowed there, or there are too many (RFC 9000, 12.4 and 19)."""
     crypto: list[tuple[int, bytes]] = []
     closed = False
     at = 0
     octets = len(payload)
     if not octets:
         return None  # RFC 9000, 12.4: at least one frame
-    while at < octets:
+    for _ in range(FRAMES):
+        if at >= octets:
+            return Frames(tuple(crypto), closed)
         kind = payload[at]
         end: int | None
         if kind == CRYPTO:
@@ -137,7 +142,7 @@ def initial_frames(payload: bytes) -> Frames | None:
             crypto.append(frame[0])
             end = frame[1]
         elif kind in (PADDING, PING):
-            end = _filled(payload, at)
+            end = _filled(payload, at, _FILL)
         elif kind in (ACK, ACK_ECN):
             end = _acknowledged(payload, at + 1, kind == ACK_ECN)
         elif kind == CONNECTION_CLOSE:
@@ -148,29 +153,34 @@ def initial_frames(payload: bytes) -> Frames | None:
         if end is None:
             return None
         at = end
-    return Frames(tuple(crypto), closed)
+    return None
 
 
 def google_frames(payload: bytes) -> Frames:
     """The frames of an Initial in Google's framing, up to the first that is cut or of a kind that no hello comes with."""
     crypto: list[tuple[int, bytes]] = []
+    closed = False
     at = 0
-    while at < len(payload):
+    for _ in range(FRAMES):
+        if at >= len(payload) or closed:
+            break
         kind = payload[at]
-        at += 1
         if kind == GOOGLE_CRYPTO:
-            frame = _crypto(payload, at)
+            frame = _crypto(payload, at + 1)
             if frame is None:
                 break
             crypto.append(frame[0])
             at = frame[1]
-        elif kind == GOOGLE_CLOSE:
-            return Frames(tuple(crypto), True)
+        elif kind == PADDING:
+            at = _filled(payload, at, _GOOGLE_FILL)
         elif kind & GOOGLE_ACK_MASK == GOOGLE_ACK:
-            at = _google_acknowledged(payload, at, kind)
-        elif kind not in (PADDING, GOOGLE_PING):
+            at = _google_acknowledged(payload, at + 1, kind)
+        elif kind in (GOOGLE_PING, GOOGLE_CLOSE):
+            closed = kind == GOOGLE_CLOSE
+            at += 1
+        else:
             break
-    return Frames(tuple(crypto), False)
+    return Frames(tuple(crypto), closed)
 
 
 def _crypto(payload: bytes, at: int) -> tuple[tuple[int, bytes], int] | None:
@@ -185,12 +195,12 @@ def _crypto(payload: bytes, at: int) -> tuple[tuple[int, bytes], int] | None:
     return (offset[0], payload[length[1] : end]), end
 
 
-def _filled(payload: bytes, at: int) -> int:
-    """The position after padding and pings: what is left of most packets, or a run of up to a thousand before a frame."""
+def _filled(payload: bytes, at: int, fill: re.Pattern[bytes]) -> int:
+    """The position after a run of padding: the rest of most packets, or hundreds of octets before a frame."""
     rest = payload[at:]
     if rest == bytes(len(rest)):
         return len(payload)
-    run = _FILL.match(payload, at)
+    run = fill.match(payload, at)
     return run.end() if run is not None else at
 
 

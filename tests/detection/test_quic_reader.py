@@ -306,6 +306,13 @@ def test_one_bad_frame_takes_the_packet_with_it(bad):
     assert (result.status, result.crypto, result.attempt) == (QuicStatus.UNREADABLE, (), 0)
 
 
+def test_shuffled_frames_are_read_and_a_packet_of_hundreds_is_not():
+    pieces = [crypto_frame(at, bytes([at])) + bytes(3) + PING for at in range(60)]
+    result = read_all([(False, seal(b"".join(pieces[::-1])))])[0]
+    assert joined(list(result.crypto)) == bytes(range(60))
+    assert statuses([(False, seal(b"".join(crypto_frame(0, b"x") for _ in range(250))))]) == [QuicStatus.UNREADABLE]
+
+
 def test_a_packet_without_a_frame_is_unreadable():
     assert statuses([(False, seal(b"", number_octets=4) + bytes(8))]) == [QuicStatus.UNREADABLE]
 
