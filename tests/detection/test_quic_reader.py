@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from aioquic.quic.packet import encode_quic_version_negotiation
 from hypothesis import given
@@ -420,3 +423,13 @@ def test_any_octet_changed_in_an_initial_leaves_nothing_of_it(at, flip):
     changed[at] ^= flip
     result = QuicReader().read(FLOW, False, bytes(changed))
     assert (result.crypto, result.attempt) == ((), 0)
+
+
+def test_the_library_is_loaded_with_the_first_initial_and_not_before():
+    program = (
+        "import sys; from classifier.detection.quic import QuicReader; reader = QuicReader(); "
+        "reader.read(1, False, bytes(1200)); before = 'cryptography' in sys.modules; "
+        "reader.read(1, False, bytes.fromhex(sys.argv[1])); print(before, 'cryptography' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", program, INITIAL.hex()], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "True"]
