@@ -23,6 +23,7 @@ from classifier.subscribers.events import (
 
 HEADER_OCTETS = 240  # RFC 2131, 2, with the magic cookie
 HARDWARE_ETHERNET = 1  # RFC 2131, 2: `htype`, of ARP's list
+REQUEST, REPLY = bytes([dhcp.DHCP_OP_REQUEST]), bytes([dhcp.DHCP_OP_REPLY])  # the first octet
 OPTION_PAD, OPTION_END = 0, 255
 OPTION_RELAY_AGENT = 82  # RFC 3046
 AGENT_CIRCUIT_ID, AGENT_REMOTE_ID = 1, 2

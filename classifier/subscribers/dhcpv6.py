@@ -20,6 +20,8 @@ from classifier.subscribers.events import (
 )
 
 REPLY, RELEASE, RELAY_FORWARD, RELAY_REPLY = 7, 8, 12, 13  # RFC 8415, 7.3
+FROM_SERVERS = (bytes([REPLY]), bytes([RELAY_REPLY]))  # the first octet
+FROM_CLIENTS = (bytes([RELEASE]), bytes([RELAY_FORWARD]))
 # RFC 8415, 21; RFC 4649.
 OPTION_CLIENT_ID = 1
 OPTION_IA_NA = 3

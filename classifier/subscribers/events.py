@@ -16,20 +16,6 @@ DUID_OCTETS_MAX = 130  # RFC 8415, 11.1: a type of 2 octets and at most 128
 _IDENTITY_OCTETS_MAX = 255  # what an attribute of RADIUS or an option of DHCP holds; DHCPv6 could have 65,535
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")  # RFC 3580, 3.21 writes it with "-"
 
-# Names that an event can carry, each with where it is from. The order in which they are asked for is configured.
-RADIUS_IDENTITIES = (
-    "imsi",  # 3GPP-IMSI
-    "calling_station_id",  # the MSISDN in mobile networks, the MAC address in Wi-Fi
-    "user_name",
-)
-DHCP_IDENTITIES = (
-    "circuit_id",  # RFC 3046, 3.1; in DHCPv6 the Interface-Id of RFC 8415, 21.18
-    "remote_id",  # RFC 3046, 3.2; in DHCPv6 RFC 4649
-    "client_id",  # RFC 2132, 9.14, only from servers that send it back (RFC 6842)
-    "mac",  # chaddr of RFC 2131; a DHCPv6 reply has none
-    "duid",  # RFC 8415, 11; in DHCPv4 out of a client identifier that holds one (RFC 4361)
-)
-
 
 class Prefix(NamedTuple):
     """An address (`length` 32 or 128) or prefix; `first` is its first address as a number, host bits zero."""
@@ -68,7 +54,7 @@ class Event:
 
     `session` names the session or lease: (server, identifier); for RESTART the identifier is b"" and means all. `age_ns`:
     how long before the packet the session began, or the access server restarted. `lease_ns`: how long the lease lasts from
-    now on, None without end. `identities`: kind -> text, printable.
+    now on, None without end. `identities`: (kind, printable text), kinds as in RADIUS_IDENTITIES and DHCP_IDENTITIES.
     """
 
     action: Action

@@ -57,6 +57,9 @@ class Servers:
             else:
                 self._hosts.add((network.version, first))
 
+    def __bool__(self) -> bool:
+        return bool(self._hosts or self._networks)
+
     def hold(self, version: int, address: int) -> bool:
         return (version, address) in self._hosts or any(
             version == of and address >> host_bits == first for of, first, host_bits in self._networks
@@ -116,11 +119,8 @@ class Watch:
         self._give_up(time_ns)
         identifier = radius.read_response(payload)
         if identifier is not None:
-            waited = self._waiting.pop(
-                (version, destination, source, destination_port, source_port, identifier), (time_ns, ())
-            )
-            age_ns = max(time_ns - waited[0], 0)
-            return self._apply(time_ns, [replace(event, age_ns=event.age_ns + age_ns) for event in waited[1]])
+            exchange = (version, destination, source, destination_port, source_port, identifier)
+            return self._answered(time_ns, *self._waiting.pop(exchange, (time_ns, ())))
         if destination_port not in RADIUS_PORTS:
             return []
         events = self._believed(radius.read_accounting(payload, self._secret))
@@ -129,11 +129,16 @@ class Watch:
         if events:
             exchange = (*ends, payload[1])
             self._waiting.pop(exchange, None)
-            self._waiting[exchange] = (time_ns, tuple(events))
+            self._waiting[exchange] = (time_ns, events)
             if len(self._waiting) > WAITING_MAX:
                 self._waiting.popitem(last=False)
                 self._unanswered += 1
         return []
+
+    def _answered(self, time_ns: int, asked_ns: int, events: tuple[Event, ...]) -> list[Change]:
+        """The events of a request, which are older now by the time that the answer took."""
+        waited_ns = max(time_ns - asked_ns, 0)
+        return self._apply(time_ns, [replace(event, age_ns=event.age_ns + waited_ns) for event in events])
 
     def _give_up(self, time_ns: int) -> None:
         """Requests that waited too long: identifiers come again after 256 of them."""
@@ -147,31 +152,35 @@ class Watch:
     def _dhcp(self, time_ns: int, source: int, destination: int, port: int, payload: bytes) -> list[Change]:
         """Acknowledgements from a server; releases to one from the address itself, or by way of a relay that is listed."""
         from_server = self._dhcp_servers.hold(4, source)
-        events: list[Event] = []
-        if from_server:
-            events = self._believed(dhcp.read_ack(payload))
-        if not events and port == PORT_DHCP_SERVER and self._dhcp_servers.hold(4, destination):
+        operation = payload[:1]
+        if operation == dhcp.REPLY and from_server:
+            return self._apply(time_ns, self._believed(dhcp.read_ack(payload)))
+        if operation == dhcp.REQUEST and port == PORT_DHCP_SERVER and self._dhcp_servers.hold(4, destination):
             events = self._believed(dhcp.read_release(payload))
-            if not from_server:
-                events = [event for event in events if event.prefixes[0].first == source]
-        return self._apply(time_ns, events)
+            return self._apply(time_ns, [event for event in events if from_server or _speaks_for_itself(event, source)])
+        return []
 
     def _dhcpv6(self, time_ns: int, source: int, destination: int, port: int, payload: bytes) -> list[Change]:
-        """Replies from a server; releases to one, or to all of them on the link."""
-        events: list[Event] = []
-        if self._dhcp_servers.hold(6, source):
-            events = self._believed(dhcpv6.read_reply(payload))
-        if not events and port == PORT_DHCPV6_SERVER:
-            if destination == ALL_DHCP_RELAYS_AND_SERVERS or self._dhcp_servers.hold(6, destination):
-                events = self._believed(dhcpv6.read_release(payload))
-        return self._apply(time_ns, events)
+        """Replies from a server; releases to one, or to all that are on the link."""
+        servers, kind = self._dhcp_servers, payload[:1]
+        if kind in dhcpv6.FROM_SERVERS and servers.hold(6, source):
+            return self._apply(time_ns, self._believed(dhcpv6.read_reply(payload)))
+        to_server = destination == ALL_DHCP_RELAYS_AND_SERVERS or servers.hold(6, destination)
+        if kind in dhcpv6.FROM_CLIENTS and port == PORT_DHCPV6_SERVER and to_server and servers:
+            return self._apply(time_ns, self._believed(dhcpv6.read_release(payload)))
+        return []
 
-    def _believed(self, read: tuple[Event, ...] | Refusal) -> list[Event]:
+    def _believed(self, read: tuple[Event, ...] | Refusal) -> tuple[Event, ...]:
         if isinstance(read, Refusal):
             if read in self._refused:
                 self._refused[read] += 1
-            return []
-        return list(read)
+            return ()
+        return read
 
     def _apply(self, time_ns: int, events: Iterable[Event]) -> list[Change]:
         return [change for event in events for change in self.bindings.apply(event, time_ns)]
+
+
+def _speaks_for_itself(event: Event, source: int) -> bool:
+    """RFC 2131, 4.4.6: a client releases its address from that address. A neighbour may not do it."""
+    return event.prefixes[0].first == source
