@@ -1,8 +1,8 @@
 """RADIUS accounting: which session has which address (RFC 2866), as far as one packet says it.
 
-Rules of this file: pure functions of octets. The attributes are taken apart by dpkt, which cuts what is too long and
-stops where it cannot go on, both in silence; so their lengths are added up here, and a packet that does not come out
-even is malformed as a whole. Half a packet could name the wrong subscriber.
+Rules of this file: pure functions of octets. A packet is malformed as a whole or not at all: half of one could name the
+wrong subscriber. So the attributes are taken apart here, and dpkt gives their numbers only: its own reader cuts an
+attribute that is too long, and stops at one that is too short, both in silence.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from pathlib import Path
 
-from dpkt import UnpackError, radius
+from dpkt import radius
 
 from classifier.errors import ConfigurationError
 from classifier.subscribers.events import (
@@ -73,7 +73,7 @@ def read_accounting(payload: bytes, secret: bytes | None = None) -> tuple[Event,
     if secret is not None and not is_authentic(octets, secret):
         return Refusal.AUTHENTICATOR
     try:
-        return _events(_attributes(octets))
+        return _events(_attributes(octets, HEADER_OCTETS))
     except _MalformedError:
         return Refusal.MALFORMED
 
@@ -109,21 +109,16 @@ def load_secret(path: Path) -> bytes:
     return secret
 
 
-def _attributes(octets: bytes) -> Attributes:
-    try:
-        pairs = radius.RADIUS(octets).attrs
-    except (UnpackError, IndexError):
-        raise _MalformedError from None
-    return _by_type(pairs, len(octets) - HEADER_OCTETS)
-
-
-def _by_type(pairs: list[tuple[int, bytes]], octets: int) -> Attributes:
-    """Values by type, if together they are as long as the field they came from."""
-    if sum(2 + len(value) for _, value in pairs) != octets:
-        raise _MalformedError
+def _attributes(octets: bytes, start: int) -> Attributes:
+    """Values by type, from `start` to the end (RFC 2865, 5); those of 3GPP inside theirs have the same form."""
     found: Attributes = {}
-    for kind, value in pairs:
-        found.setdefault(kind, []).append(value)
+    place = start
+    while place < len(octets):
+        length = octets[place + 1] if place + 1 < len(octets) else 0
+        if length < 2 or place + length > len(octets):
+            raise _MalformedError
+        found.setdefault(octets[place], []).append(octets[place + 2 : place + length])
+        place += length
     return found
 
 
@@ -206,11 +201,7 @@ def _imsi(attributes: Attributes) -> str | None:
             raise _MalformedError
         if int.from_bytes(value[:4], "big") != VENDOR_3GPP:
             continue  # other vendors may lay theirs out as they like
-        try:
-            inner = _by_type(radius.parse_attrs(value[4:]), len(value) - 4)
-        except IndexError:
-            raise _MalformedError from None
-        for imsi in inner.get(IMSI_3GPP, ()):
+        for imsi in _attributes(value, 4).get(IMSI_3GPP, ()):
             if not (imsi.isdigit() and len(imsi) <= _IMSI_DIGITS_MAX):
                 raise _MalformedError
             return imsi.decode()
