@@ -6,9 +6,12 @@ import struct
 from ipaddress import ip_address
 from pathlib import Path
 
-import dpkt
+import scapy.layers.ppp  # noqa: F401 – PPPoE is opened where this was imported
 from scapy.layers.dhcp import BOOTP, DHCP
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
 from scapy.layers.radius import Radius, RadiusAttr_Vendor_Specific, RadiusAttribute
+from scapy.utils import PcapReader
 
 from classifier.subscribers.events import Prefix
 
@@ -84,16 +87,15 @@ def ack(mac: str, address: str, lease_seconds: int = 3600, *options) -> bytes:
     return dhcp_message("ack", mac, ("lease_time", lease_seconds), *options, yiaddr=address)
 
 
-def udp_datagrams(path: Path, link=dpkt.ethernet.Ethernet) -> list[tuple[int, int, bytes, bytes, int, int, bytes]]:
-    """(frame number, time_ns, source, destination, ports, payload) of a pcap's or pcapng's UDP datagrams, read by dpkt."""
-    with path.open("rb") as file:
-        found = []
-        for frame_number, (time, frame) in enumerate(dpkt.pcap.UniversalReader(file), 1):
-            packet = link(frame)
-            while packet is not None and not isinstance(packet, (dpkt.ip.IP, dpkt.ip6.IP6)):
-                packet = packet.data if isinstance(packet.data, dpkt.Packet) else None
-            if packet is not None and isinstance(packet.data, dpkt.udp.UDP):
-                udp = packet.data
-                time_ns = int(time * SECOND_NS)
-                found.append((frame_number, time_ns, packet.src, packet.dst, udp.sport, udp.dport, bytes(udp.data)))
-        return found
+def udp_datagrams(path: Path) -> list[tuple[int, int, str, str, int, int, bytes]]:
+    """(frame number, time_ns, source, destination, ports, payload) of a capture's UDP datagrams, found by scapy."""
+    found = []
+    with PcapReader(str(path)) as reader:
+        for frame_number, packet in enumerate(reader, 1):
+            if UDP not in packet:
+                continue
+            udp = packet[UDP]
+            ip = packet[IP] if IP in packet else packet[IPv6]
+            payload = bytes(udp.original[8 : udp.len])
+            found.append((frame_number, int(packet.time * SECOND_NS), ip.src, ip.dst, udp.sport, udp.dport, payload))
+    return found
