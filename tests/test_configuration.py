@@ -122,7 +122,10 @@ def test_without_servers_nobody_tells_addresses(tmp_path):
         ("[dhcp]\nidentity = ['imsi']", "dhcp.identity[1]: must be 'circuit_id'"),
         ("[bindings]\ncapacity = 0", "bindings.capacity: 0 is too small; the least is 1"),
         ("[link_binding]", "link_binding.by: is missing; add it"),
-        ("[link_binding]\nby = 'ip'", "link_binding.by: must be 'mac', 'vlan' or 'teid', not \"ip\"; choose one of these"),
+        (
+            "[link_binding]\nby = 'ip'",
+            "link_binding.by: must be 'mac', 'vlan' or 'teid', not \"ip\"; choose one of these",
+        ),
         ("[gatway]", 'gatway: unknown key; did you mean "gateway"?'),
         ("[gateway]\ntimezon = 'UTC'", 'gateway.timezon: unknown key; did you mean "timezone"?'),
         ("[gateway]\ntimezone = 'Asia/Shangai'", 'gateway.timezone: "Asia/Shangai" is no time zone'),
