@@ -276,8 +276,6 @@ class Bindings:
 
     def _enqueue(self, prefix: Prefix, session: Session, hold: _Hold) -> None:
         hold.queued_ns = hold.ends_ns
-        if hold.ends_ns == NEVER_NS:
-            return
         self._serial += 1
         heapq.heappush(self._queue, (hold.ends_ns, self._serial, prefix, session))
         if len(self._queue) > 2 * self._hold_count + _QUEUE_SLACK:

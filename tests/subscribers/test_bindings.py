@@ -165,6 +165,16 @@ def test_a_renewed_lease_lasts_from_then_on_and_may_get_shorter():
     assert told(bindings.advance(95 * S)) == [(NOT_BOUND, 94)]
 
 
+def test_a_lease_that_became_endless_and_then_short_again_ends_then():
+    bindings = make()
+    bindings.apply(lease("m", 60), 0)
+    bindings.apply(lease("m", None), 10 * S)
+    assert bindings.advance(1000 * S) == []
+    assert bindings.next_expiry_ns == NEVER_NS
+    bindings.apply(lease("m", 60), 1000 * S)
+    assert told(bindings.advance(2000 * S)) == [(NOT_BOUND, 1060)]
+
+
 def test_a_lease_without_end_ends_when_it_is_released():
     bindings = make()
     bindings.apply(lease("m", None), 0)

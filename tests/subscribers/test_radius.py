@@ -104,6 +104,23 @@ def test_with_a_secret_the_authenticator_has_to_be_right():
     assert read_accounting(forged, b"testing123") is Refusal.AUTHENTICATOR
 
 
+def long_message(octets: int) -> bytes:
+    """BY_HAND, filled up with attributes to that length."""
+    filling = octets - len(BY_HAND)
+    whole, rest = divmod(filling, 255)
+    return (
+        BY_HAND[:2]
+        + struct.pack("!H", octets)
+        + BY_HAND[4:]
+        + (b"\x12\xff" + bytes(253)) * whole
+        + (bytes([18, rest]) + bytes(rest - 2))
+    )
+
+
+def test_a_message_may_have_4096_octets():
+    assert read_accounting(long_message(4096)) == read_accounting(BY_HAND)
+
+
 @pytest.mark.parametrize(
     "payload",
     [
@@ -111,7 +128,7 @@ def test_with_a_secret_the_authenticator_has_to_be_right():
         BY_HAND[:19],
         BY_HAND[:-1],  # cut by the capture
         BY_HAND[:2] + b"\0\x13" + BY_HAND[4:],  # a length below the header's
-        BY_HAND[:2] + b"\x10\x01" + BY_HAND[4:] + bytes(5000),  # longer than any message may be
+        long_message(4097),
         BY_HAND[:21] + b"\x01" + BY_HAND[22:],  # an attribute shorter than its own header
         BY_HAND[:21] + b"\xff" + BY_HAND[22:],  # one longer than the message
         BY_HAND[:2] + b"\0\x3c" + BY_HAND[4:] + b"\x01",  # one without a length
