@@ -79,7 +79,8 @@ class Bindings:
     `subscribers`: names of the subscriber file, numbers 1 … n. `capacity`: prefixes that are bound at a time, and names
     beyond the file over the whole run. `radius_identities`, `dhcp_identities`: which names to take, best first; the first
     that an event has is the subscriber's name, so that no name that a device chose for itself counts beside a better one.
-    `idle_ns`: a RADIUS session of which nothing was heard for so long is over.
+    `idle_ns`: a RADIUS session of which nothing was heard for so long is over. What was refused is counted in `unnamed`
+    (no name of a kind that is asked for), `stale` (too late), `prefixes_over` and `names_over` (no place left).
     """
 
     def __init__(
