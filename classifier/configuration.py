@@ -12,7 +12,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 from classifier.errors import ConfigurationError
-from classifier.validation import TEXT, Checker, Network, checked, did_you_mean, many, network, read_toml, table
+from classifier.records import DHCP_IDENTITIES, RADIUS_IDENTITIES
+from classifier.validation import TEXT, Checker, Network, checked, did_you_mean, many, network, one_of, read_toml, table
 from classifier.validation import whole_number as whole
 
 # RFC 1918, RFC 6598, RFC 4193, RFC 4291: the subscriber networks where none are configured (accounting 1.4).
@@ -22,6 +23,8 @@ DEFAULT_SUBSCRIBER_NETWORKS: tuple[Network, ...] = tuple(
 )
 BUILTIN_SIGNATURES = "builtin"
 _SECONDS_MAX = 7 * 86400
+DEFAULT_DHCP_IDENTITY = ("mac", "duid")  # what servers always send back
+LINKS = ("mac", "vlan", "teid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,58 @@ class Flows:
 
 
 @dataclass(frozen=True, slots=True)
+class Radius:
+    """`[radius]`: whose accounting says which subscriber has an address. No servers: off.
+
+    `secret_file` None: a request counts when the server has answered it. `identity`: the first that a request has is the
+    subscriber's name. `idle_seconds` None: a session lasts until it is ended or its address given away.
+    """
+
+    servers: tuple[Network, ...] = ()
+    secret_file: Path | None = None
+    identity: tuple[str, ...] = RADIUS_IDENTITIES
+    idle_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dhcp:
+    """`[dhcp]`: whose leases, of IPv4 and IPv6, say it. No servers: off."""
+
+    servers: tuple[Network, ...] = ()
+    identity: tuple[str, ...] = DEFAULT_DHCP_IDENTITY
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """`[bindings]`: `capacity` addresses at a time, and as many names that the subscriber file does not have."""
+
+    capacity: int = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class LinkBinding:
+    """`[link_binding]`: what a subscriber's packets have to come with besides the address. None: off."""
+
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything that `freeflow.toml` says. `file` is None where none was given."""
 
     gateway: Gateway = field(default_factory=Gateway)
     ledger: Ledger = field(default_factory=Ledger)
     flows: Flows = field(default_factory=Flows)
+    radius: Radius = field(default_factory=Radius)
+    dhcp: Dhcp = field(default_factory=Dhcp)
+    bindings: Bindings = field(default_factory=Bindings)
+    link_binding: LinkBinding = field(default_factory=LinkBinding)
     file: Path | None = None
+
+    @property
+    def binds_addresses(self) -> bool:
+        """Whether RADIUS or DHCP tells who has an address."""
+        return bool(self.radius.servers or self.dhcp.servers)
 
 
 def _timezone(text: str) -> str:
@@ -82,6 +130,14 @@ def _timezone(text: str) -> str:
 
 
 _SECONDS = whole(1, _SECONDS_MAX)
+_LISTS = (
+    ("gateway", "subscriber_networks"),
+    ("gateway", "trusted_resolvers"),
+    ("radius", "servers"),
+    ("radius", "identity"),
+    ("dhcp", "servers"),
+    ("dhcp", "identity"),
+)
 _FILE = Checker(
     table(
         {},
@@ -111,6 +167,18 @@ _FILE = Checker(
                     "closed_seconds": _SECONDS,
                 },
             ),
+            "radius": table(
+                {},
+                {
+                    "servers": many(checked(network)),
+                    "secret_file": TEXT,
+                    "identity": many(one_of(*RADIUS_IDENTITIES), 1),
+                    "idle_seconds": _SECONDS,
+                },
+            ),
+            "dhcp": table({}, {"servers": many(checked(network)), "identity": many(one_of(*DHCP_IDENTITIES), 1)}),
+            "bindings": table({}, {"capacity": whole(1, 1 << 24)}),
+            "link_binding": table({"by": one_of(*LINKS)}, {}),
         },
     )
 )
@@ -126,16 +194,24 @@ def load_configuration(path: Path | str | None = None) -> Configuration:
     found = None if content is None else _FILE.check(path, content, problems)
     if problems or found is None:
         raise ConfigurationError(problems)
-    gateway, ledger = found.get("gateway", {}), found.get("ledger", {})
-    for key in ("subscriber_networks", "trusted_resolvers"):
-        if key in gateway:
-            gateway[key] = tuple(gateway[key])
-    if "subscribers" in gateway:
-        gateway["subscribers"] = path.parent / gateway["subscribers"]
+    gateway, ledger, radius = (found.get(section, {}) for section in ("gateway", "ledger", "radius"))
+    for section, key in _LISTS:
+        if key in found.get(section, {}):
+            found[section][key] = tuple(found[section][key])
+    for section, key in ((gateway, "subscribers"), (ledger, "path"), (radius, "secret_file")):
+        if key in section:
+            section[key] = path.parent / section[key]
     if "signatures" in gateway:
         gateway["signatures"] = tuple(
             folder if folder == BUILTIN_SIGNATURES else path.parent / folder for folder in gateway["signatures"]
         )
-    if "path" in ledger:
-        ledger["path"] = path.parent / ledger["path"]
-    return Configuration(Gateway(**gateway), Ledger(**ledger), Flows(**found.get("flows", {})), path)
+    return Configuration(
+        gateway=Gateway(**gateway),
+        ledger=Ledger(**ledger),
+        flows=Flows(**found.get("flows", {})),
+        radius=Radius(**radius),
+        dhcp=Dhcp(**found.get("dhcp", {})),
+        bindings=Bindings(**found.get("bindings", {})),
+        link_binding=LinkBinding(**found.get("link_binding", {})),
+        file=path,
+    )

@@ -43,6 +43,20 @@ UNMETERED_NOT_IP, UNMETERED_TRANSIT, UNMETERED_MALFORMED, UNMETERED_TRUNCATED, U
 FLOW_END = ("open", "fin", "rst", "idle", "evicted", "reused", "input_end")
 END_OPEN, END_FIN, END_RST, END_IDLE, END_EVICTED, END_REUSED, END_INPUT = range(7)
 
+# What can name a subscriber besides an address, in RADIUS accounting and in DHCP.
+RADIUS_IDENTITIES = (
+    "imsi",  # 3GPP-IMSI
+    "calling_station_id",  # the MSISDN in mobile networks, the MAC address in Wi-Fi
+    "user_name",
+)
+DHCP_IDENTITIES = (
+    "circuit_id",  # RFC 3046, 3.1; in DHCPv6 the Interface-Id of RFC 8415, 21.18
+    "remote_id",  # RFC 3046, 3.2; in DHCPv6 RFC 4649
+    "client_id",  # RFC 2132, 9.14, only from servers that send it back (RFC 6842)
+    "mac",  # chaddr of RFC 2131; a DHCPv6 reply has none
+    "duid",  # RFC 8415, 11; in DHCPv4 out of a client identifier that holds one (RFC 4361)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Volume:

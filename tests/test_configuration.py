@@ -64,9 +64,68 @@ def test_without_a_file_the_private_ranges_are_subscribers(tmp_path):
     assert load_configuration(empty).gateway == found.gateway
 
 
+BOUND = """
+[radius]
+servers = ["10.0.0.2", "10.1.0.0/28"]
+secret_file = "radius.secret"
+identity = ["calling_station_id", "imsi"]
+idle_seconds = 7200
+
+[dhcp]
+servers = ["10.0.0.1", "2001:db8::1"]
+identity = ["client_id", "mac"]
+
+[bindings]
+capacity = 1000
+
+[link_binding]
+by = "mac"
+"""
+
+
+def test_who_tells_addresses_and_by_which_names_is_read(tmp_path):
+    path = tmp_path / "freeflow.toml"
+    path.write_text(BOUND)
+    found = load_configuration(path)
+    assert found.radius.servers == (ip_network("10.0.0.2/32"), ip_network("10.1.0.0/28"))
+    assert found.radius.secret_file == tmp_path / "radius.secret"
+    assert found.radius.identity == ("calling_station_id", "imsi")
+    assert found.radius.idle_seconds == 7200
+    assert found.dhcp.servers == (ip_network("10.0.0.1/32"), ip_network("2001:db8::1/128"))
+    assert found.dhcp.identity == ("client_id", "mac")
+    assert (found.bindings.capacity, found.link_binding.by) == (1000, "mac")
+    assert found.binds_addresses
+
+
+def test_without_servers_nobody_tells_addresses(tmp_path):
+    path = tmp_path / "freeflow.toml"
+    for text in ("", "[radius]\nservers = []\n[dhcp]\nidentity = ['duid']"):
+        path.write_text(text)
+        found = load_configuration(path)
+        assert not found.binds_addresses
+        assert (found.radius.secret_file, found.radius.idle_seconds, found.link_binding.by) == (None, None, None)
+        assert found.radius.identity == ("imsi", "calling_station_id", "user_name")
+    path.write_text("[dhcp]\nservers = ['10.0.0.1']")
+    assert load_configuration(path).binds_addresses
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        ("[radious]", 'radious: unknown key; did you mean "radius"?'),
+        ("[radius]\nserver = ['10.0.0.2']", 'radius.server: unknown key; did you mean "servers"?'),
+        ("[radius]\nservers = ['radius.example']", 'radius.servers[1]: "radius.example" is not an address or prefix'),
+        ("[radius]\nservers = '10.0.0.2'", "radius.servers: must be a list"),
+        ("[radius]\nidentity = ['imsi', 'msisdn']", "radius.identity[2]: must be 'imsi', 'calling_station_id' or"),
+        ("[radius]\nidentity = []", "radius.identity: is an empty list"),
+        ("[radius]\nidle_seconds = 0", "radius.idle_seconds: 0 is too small; the least is 1"),
+        ("[dhcp]\nidentity = ['imsi']", "dhcp.identity[1]: must be 'circuit_id'"),
+        ("[bindings]\ncapacity = 0", "bindings.capacity: 0 is too small; the least is 1"),
+        ("[link_binding]", "link_binding.by: is missing; add it"),
+        (
+            "[link_binding]\nby = 'ip'",
+            "link_binding.by: must be 'mac', 'vlan' or 'teid', not \"ip\"; choose one of these",
+        ),
         ("[gatway]", 'gatway: unknown key; did you mean "gateway"?'),
         ("[gateway]\ntimezon = 'UTC'", 'gateway.timezon: unknown key; did you mean "timezone"?'),
         ("[gateway]\ntimezone = 'Asia/Shangai'", 'gateway.timezone: "Asia/Shangai" is no time zone'),

@@ -56,7 +56,9 @@ def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_n
     configuration = load_configuration(config)
     gateway = configuration.gateway
     catalogue = load_catalogue(gateway.signatures)
-    subscribers = load_subscribers(gateway.subscribers) if gateway.subscribers is not None else ()
+    subscribers = ()
+    if gateway.subscribers is not None:
+        subscribers = load_subscribers(gateway.subscribers, bound=configuration.binds_addresses)
     problems: list[str] = []
     networks = list(gateway.subscriber_networks)
     if subscriber_networks:
@@ -137,9 +139,17 @@ def _zero_rate(applications: Sequence[str]) -> Programme:
 def _notices(
     programmes: Sequence[Programme], subscribers: Sequence[Subscriber], configuration: Configuration
 ) -> list[str]:
-    """Offers with an allowance that somebody here could take: they are charged, and that must not be a surprise."""
+    """Offers with an allowance that somebody here could take: they are charged, and that must not be a surprise.
+
+    So for sections that are read, and that the meter does not ask yet.
+    """
     offers = make_offers(programmes, configuration.gateway.zone)
-    return [
+    unheeded = {
+        "[radius]": configuration.radius.servers,
+        "[dhcp]": configuration.dhcp.servers,
+        "[link_binding]": configuration.link_binding.by,
+    }
+    return [f"{section} is read, but not heeded in this version" for section, value in unheeded.items() if value] + [
         f"programme {offer.programme.name} has an allowance, which this version does not rate yet: what it covers is charged"
         for offer in offers
         if offer.programme.allowance is not None

@@ -1,7 +1,8 @@
 """`subscribers.csv` -> subscribers, or every mistake in it.
 
 Rules of this file: one row gives one address or prefix; a subscriber with several has a row for each, and its other
-columns agree in all of them. A problem is one line, `file:line: column: what; mend`.
+columns agree in all of them. Where RADIUS or DHCP tells the addresses, a row may leave its own empty: the subscriber's
+name is then the identity that they carry. A problem is one line, `file:line: column: what; mend`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _ATTRIBUTES = COLUMNS[2:]
 class Subscriber:
     """One subscriber. An attribute that the file leaves empty is "" (None for `joined`).
 
-    `enrolled`: (programme, day of enrolment), in the file's order.
+    `addresses` may be empty: RADIUS or DHCP tells them. `enrolled`: (programme, day of enrolment), in the file's order.
     """
 
     name: str
@@ -46,8 +47,9 @@ class _Draft:
 class _Reader:
     """The rows of one file, with what was found wrong so far."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bound: bool) -> None:
         self.path = path
+        self.bound = bound
         self.problems: list[str] = []
         self.drafts: dict[str, _Draft] = {}
         self.address_line: dict[Network, int] = {}
@@ -107,6 +109,10 @@ class _Reader:
             if attributes[column] is not _WRONG and draft.attributes[column] is not _WRONG:
                 if attributes[column] != draft.attributes[column]:
                     self.complain(line, f'{column}: "{name}" has another on line {draft.line}; make them agree')
+        if not row["address"]:
+            if not self.bound:
+                self.complain(line, "address: is empty; write one, or configure [radius] or [dhcp], which tell it")
+            return
         try:
             address = network(row["address"])
         except ValueError as error:
@@ -132,10 +138,10 @@ class _Reader:
 _WRONG = object()  # an attribute that was complained of: agrees with anything
 
 
-def load_subscribers(path: Path) -> tuple[Subscriber, ...]:
+def load_subscribers(path: Path, *, bound: bool = False) -> tuple[Subscriber, ...]:
     """The subscribers in the order in which the file first names them.
 
-    Raises ConfigurationError with one line per mistake.
+    `bound`: RADIUS or DHCP tells addresses, so that a row needs none. Raises ConfigurationError with one line per mistake.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -145,7 +151,7 @@ def load_subscribers(path: Path) -> tuple[Subscriber, ...]:
         raise ConfigurationError(f"{path}: octet {error.start + 1} is not UTF-8; save the file as UTF-8") from None
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); check name and permissions") from None
-    reader = _Reader(Path(path))
+    reader = _Reader(Path(path), bound)
     reader.read(text)
     if reader.problems:
         raise ConfigurationError(reader.problems)

@@ -43,6 +43,14 @@ def test_a_subscriber_has_a_row_for_each_address(tmp_path):
     assert (second.operator, second.province, second.joined, second.enrolled) == ("china-mobile", "", None, ())
 
 
+def test_a_row_needs_no_address_where_radius_or_dhcp_tells_it(tmp_path):
+    path = tmp_path / "subscribers.csv"
+    path.write_text(HEADER + "460001234567890,,china-mobile,,,,\nben,10.0.0.8,,,,,\nben,,,,,,\n")
+    first, second = load_subscribers(path, bound=True)
+    assert (first.name, first.addresses, first.operator) == ("460001234567890", (), "china-mobile")
+    assert second.addresses == (ip_network("10.0.0.8/32"),)
+
+
 def test_columns_may_stand_in_any_order_and_a_byte_order_mark_is_no_column(tmp_path):
     (one,) = load(tmp_path, "address, operator, subscriber\r\n10.0.0.7, x, anna\r\n", "utf-8-sig")
     assert (one.name, one.operator, one.plan) == ("anna", "x", "")
@@ -58,7 +66,7 @@ def test_columns_may_stand_in_any_order_and_a_byte_order_mark_is_no_column(tmp_p
         ("subscriber,address,address\n", "1: address: column stands there twice"),
         (HEADER + "anna,10.0.0.7,x\n", "2: 3 columns where the header has 7"),
         (HEADER + ",10.0.0.7,,,,,\n", "2: subscriber: is empty"),
-        (HEADER + "anna,,,,,,\n", '2: address: "" is not an address'),
+        (HEADER + "anna,,,,,,\n", "2: address: is empty; write one, or configure [radius] or [dhcp]"),
         (HEADER + "anna,10.0.0.7/24,,,,,\n", '2: address: "10.0.0.7/24" has host bits set; write "10.0.0.0/24"'),
         (HEADER + "anna,fe80::1%eth0,,,,,\n", "2: address: "),
         (HEADER + "anna,10.0.0.7,,,,,\nben,10.0.0.7/32,,,,,\n", "3: address: 10.0.0.7/32 is given on line 2 too"),
