@@ -25,13 +25,13 @@ from classifier.iana import SUPPORTED_LINK_TYPES
 # Reading and listing a cached file of 1 GB (306 octets a frame): 19, 21, 23 and 18 million frames a second with buffers
 # of 0.5, 1, 2 and 4 MiB. Larger ones fall out of the processor's cache before the frames are decoded.
 CHUNK_OCTETS = 2 << 20
-# One is worked on while the other is filled. Replaying the same file on two cores that others kept busy (load 3; six runs
-# in turn), the metering thread had 1.62 s of processor time with two, 1.72 s with three, 1.68 s without reading ahead, and
-# the time that passed was the same within what the load left to see; 146 MB of gzip: 0.62, 0.57 and 1.58 s. Listing alone
-# loses by it (0.21 s for 0.19 s): there is nothing to do while the thread reads.
+# One is worked on while the other is filled. Only unpacking is worth a thread: replaying 146 MB of gzip, the metering thread
+# had 0.62 s of processor time with two buffers and 0.57 s with three, 1.58 s without reading ahead. A plain file of 1 GB
+# takes as long with it as without (0.82 s and 0.83 s, the best of eight in turn), and listing it takes longer: what the
+# other processor has read has to come over, and waking each other costs as much as reading.
 READ_AHEAD_BUFFERS = 2
-# To begin and end a thread takes 0.2 ms, and 8 MiB are read in 1 ms. Smaller captures are over in the first pieces.
-READ_AHEAD_FROM_OCTETS = 8 << 20
+# To begin and end a thread takes 0.2 ms. Smaller captures are over in the first pieces.
+READ_AHEAD_FROM_OCTETS = 1 << 20
 STANDARD_INPUT = "-"
 # Kinds of file that are mistaken for captures, with the mend.
 OTHER_KINDS = (
@@ -101,11 +101,12 @@ class CaptureFile:
         self._window.close()
 
     def _begin_reading_ahead(self) -> None:
-        """Leave the reading to a second thread where that pays. Never for a pipe: what arrived must not wait for more."""
+        """Leave the unpacking to a second thread where that pays. Never for a pipe: what arrived must not wait for more."""
         if self.octets_total is None or self._read_ahead is False or self._window.reads_ahead:
             return
         octets_left = self.octets_total - self.octets_read
-        pays = octets_left >= READ_AHEAD_FROM_OCTETS and len(os.sched_getaffinity(0)) > 1
+        packed = isinstance(self._window.stream, GzipStream)
+        pays = packed and octets_left >= READ_AHEAD_FROM_OCTETS and len(os.sched_getaffinity(0)) > 1
         if pays or self._read_ahead:
             self._window.read_ahead(READ_AHEAD_BUFFERS)
 

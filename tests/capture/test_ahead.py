@@ -272,14 +272,19 @@ def thread_while_reading(path) -> bool:
         return bool(readers())
 
 
-def test_long_files_are_read_ahead_where_a_processor_is_to_spare(long_file, monkeypatch):
+def test_long_gzip_files_are_unpacked_ahead_where_a_processor_is_to_spare(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    assert not thread_while_reading(long_file)  # 1 MB, read at once
-    with long_file.open("ab") as file:
-        file.truncate(files.CHUNK_OCTETS + files.READ_AHEAD_FROM_OCTETS)
-    assert thread_while_reading(long_file)
+    packed, plain = tmp_path / "packed.pcap.gz", tmp_path / "plain.pcap"
+    packed.write_bytes(gzip.compress(PCAP))
+    plain.write_bytes(PCAP)
+    assert not thread_while_reading(packed)
+    for path in (packed, plain):
+        with path.open("ab") as file:
+            file.truncate(files.CHUNK_OCTETS + 2 * files.READ_AHEAD_FROM_OCTETS)
+    assert thread_while_reading(packed)
+    assert not thread_while_reading(plain)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5})
-    assert not thread_while_reading(long_file)
+    assert not thread_while_reading(packed)
 
 
 def test_a_pipe_is_not_read_ahead(long_file):
