@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 
 from classifier.records import FlowRecord
@@ -25,6 +25,8 @@ from classifier.reports.columns import (
 )
 from classifier.reports.words import octets_text, time_text
 
+# What explains a flow in a sentence.
+Why = Callable[[FlowRecord], str]
 # How many flows are looked at before the first is printed.
 SAMPLE_FLOWS = 500
 COLUMNS = (
@@ -70,14 +72,19 @@ def flow_json(flow: FlowRecord) -> dict:
     }
 
 
-def flow_json_lines(flows: Iterable[FlowRecord]) -> Iterator[str]:
-    """One object a line."""
+def flow_json_lines(flows: Iterable[FlowRecord], why: Why | None = None) -> Iterator[str]:
+    """One object a line; with `why`, its sentence is the last key."""
     for flow in flows:
-        yield json.dumps(flow_json(flow)) + "\n"
+        fields = flow_json(flow)
+        if why is not None:
+            fields["why"] = why(flow)
+        yield json.dumps(fields) + "\n"
 
 
-def flow_table(flows: Iterable[FlowRecord], width: int | None) -> Iterator[Line]:
+def flow_table(flows: Iterable[FlowRecord], width: int | None, why: Why | None = None) -> Iterator[Line]:
     """Headings, then a line for each flow: in `width` columns of a terminal, or uncut where it is None.
+
+    With `why`, its sentence follows on a line of its own, never cut.
 
     A terminal that is too narrow for all of it does without the clients' ports first; below 100 columns the ends of the
     lines are cut off.
@@ -95,6 +102,8 @@ def flow_table(flows: Iterable[FlowRecord], width: int | None) -> Iterator[Line]
     yield Line(cut(heading_text(columns, widths, gap), line_width), "heading")
     for flow in chain(sample, flows):
         yield Line(cut(row_text(columns, widths, cells(flow), gap), line_width))
+        if why is not None:
+            yield Line(f"  {why(flow)}")
 
 
 def _cells(flow: FlowRecord) -> list[str]:

@@ -1,0 +1,113 @@
+"""Why a flow is what it is, in a sentence: the rule of which file matched, what backs it, what contradicts it.
+
+Rules of this file: it reads what was decided and decides nothing; what it says is looked up in the catalogue again, by the
+catalogue's own Python (`signatures lookup`), so a sentence that does not fit would show a mistake in one of the two.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address
+
+from classifier.catalogue.patterns import fold_name
+from classifier.catalogue.records import Catalogue
+from classifier.catalogue.rules import AddressRule, DomainRule, address_rules, domain_rules
+from classifier.records import FlowRecord
+
+LOOKED_UP = 4096  # names and addresses that are kept with their rules
+SOURCES = {"tls_sni": "TLS SNI", "quic_sni": "QUIC SNI", "http_host": "HTTP Host", "dns": "DNS"}
+
+
+class Why:
+    """Explains flows under one catalogue."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._complete = {application.name for application in catalogue.applications if application.addresses_complete}
+        names, addresses = domain_rules(catalogue)[::-1], address_rules(catalogue)
+        self._name_rules = lru_cache(LOOKED_UP)(lambda name: _matching(names, name))
+        self._address_rules = lru_cache(LOOKED_UP)(lambda address: _around(addresses, address))
+
+    def __call__(self, flow: FlowRecord) -> str:
+        """One sentence, without a full stop."""
+        if flow.name is None or flow.source == "dns":
+            return self._without_name(flow)
+        seen = f"{flow.name} ({SOURCES.get(flow.source, 'name')})"
+        rules = self._name_rules(flow.name)
+        if not rules:
+            return f"{seen} matches no rule, and a name that matches none decides for unknown, whatever its address"
+        matched = f"{seen} matches {_domain(rules[0])}"
+        if flow.evidence == "contradicted":
+            return f"{matched}, but {self._contradiction(flow, rules[0])}: charged"
+        if flow.application != rules[0].application:
+            return f"{matched}, but the name was not answered, or the server wrote it: it proves nothing"
+        return f"{matched}, {self._backing(flow, rules[0])}"
+
+    def _contradiction(self, flow: FlowRecord, rule: DomainRule) -> str:
+        if flow.other_name is not None and flow.other_name != flow.name:
+            return f"{flow.other_name} was seen on the same flow"
+        listed, _ = self._listed(flow.server, rule.application)
+        if listed is None and rule.application in self._complete and not rule.anywhere:
+            return f"{flow.server} is none of the addresses of {rule.application}, whose list is complete"
+        return "another copy of its octets, or what came with it, says something else"
+
+    def _backing(self, flow: FlowRecord, rule: DomainRule) -> str:
+        listed, own = self._listed(flow.server, rule.application)
+        if flow.evidence == "verified":
+            if own:
+                return f"and {flow.server} is in {listed.prefix}, which is its own"
+            return f"and an unexpired DNS answer gave {flow.server} for that name to this subscriber"
+        if listed is not None:
+            return f"and {flow.server} is in {listed.prefix}, which others use, too: the name alone"
+        if rule.anywhere:
+            return "which may answer from any address: the name alone"
+        return f"and {rule.application} publishes no complete list of addresses: the name alone"
+
+    def _without_name(self, flow: FlowRecord) -> str:
+        if flow.source == "dns":
+            rules = self._name_rules(flow.name or "")
+            what = _domain(rules[0]) if rules else flow.application
+            return (
+                f"no name on the wire, but a DNS answer gave {flow.server} to this subscriber for {flow.name}: {what}"
+            )
+        far = (
+            flow.client if flow.subscriber is not None and self._owner(flow.client) == flow.application else flow.server
+        )
+        rules = self._address_rules(far)
+        if flow.evidence == "address" and rules and rules[0].own:
+            return f"no name, but {far} is in {_prefix(rules[0])}, which {rules[0].application} alone uses"
+        if flow.application != "unknown":
+            backed = ", and a trusted resolver" if flow.evidence == "address" else ""
+            return f"no name: the service at port {flow.server_port}{backed}"
+        if rules and not rules[0].own:
+            return f"no name, and {far} is in {_prefix(rules[0])}, which is shared and never evidence alone"
+        return f"no name, and {far} is in nobody's list"
+
+    def _owner(self, address: str) -> str | None:
+        rules = self._address_rules(address)
+        return rules[0].application if rules and rules[0].own else None
+
+    def _listed(self, address: str, application: str) -> tuple[AddressRule | None, bool]:
+        """The application's longest prefix over the address, and whether the address is its alone."""
+        rules = self._address_rules(address)
+        for place, rule in enumerate(rules):
+            if rule.application == application:
+                return rule, rule.own and place == 0
+        return None, False
+
+
+def _matching(rules: list[DomainRule], name: str) -> tuple[DomainRule, ...]:
+    labels = fold_name(name)
+    return tuple(rule for rule in rules if rule.pattern.matches(labels)) if all(labels) else ()
+
+
+def _around(rules: list[AddressRule], address: str) -> tuple[AddressRule, ...]:
+    sought = ip_address(address)
+    return tuple(rule for rule in rules if sought in rule.prefix)
+
+
+def _domain(rule: DomainRule) -> str:
+    return f"{rule.pattern.text} of {rule.application} ({rule.file})"
+
+
+def _prefix(rule: AddressRule) -> str:
+    return f"{rule.prefix} ({rule.file})"
