@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benches.captures import BUNDLED_CAPTURES, Capture, beginning, large_capture, read_through
+from benches.captures import BUNDLED_CAPTURES, Capture, beginning, large_capture, names_capture, read_through
 from benches.machine import machine, memory_octets
 from benches.peers import PEERS, Peer
 from benches.processes import Run, run
@@ -23,6 +23,12 @@ LONGEST_PEER_SECONDS = 45
 # A peer that takes longer than this is timed once, a faster one three times.
 REPEATED_BELOW_SECONDS = 5
 SLOW_PEERS_OCTETS = 30_000_000
+NAMES_PACKETS = 300_000
+NAMES = {
+    "tls": "the ClientHello of a TLS connection",
+    "quic": "the client's QUIC Initial, and one the server's",
+    "dns": "a DNS answer, and one its question",
+}
 SMALL = BUNDLED_CAPTURES / "day-in-the-life"
 FREEFLOW = (sys.executable, "-m", "classifier")
 ZERO_RATE = ("--zero-rate", "facebook,wechat")
@@ -127,6 +133,32 @@ def _peak(runs: list[Run]) -> str:
     return f"{max(done.peak_octets for done in runs) / 1e6:.0f}"
 
 
+def names(runs: int) -> str:
+    """The table of captures with a name in every ten packets."""
+    rows = []
+    for kind, what in NAMES.items():
+        capture = names_capture(kind, NAMES_PACKETS)
+        read_through(capture.path)
+        say(f"{capture.path.name}, {runs} runs")
+        steady = must(
+            run([sys.executable, "-m", "benches.steady", str(capture.path), str(runs)], LONGEST_SECONDS), "steady"
+        )
+        found = json.loads(steady.output)
+        if found["frames"] != capture.packets:
+            raise RuntimeError(f"{kind}: {found['frames']} of {capture.packets} packets in the capture")
+        a_second = speed(capture.packets, found["totals_seconds"])
+        rows.append(
+            (
+                what,
+                f"{a_second / 1e6:.2f} M",
+                f"{1e9 / a_second:.0f}",
+                spread(found["totals_seconds"]),
+                "≥ 1.5 M packets/s",
+            )
+        )
+    return table(("of every ten packets one is", "packets/s", "ns a packet", "time", "goal"), rows)
+
+
 def peers(capture: Capture, own_speed: float) -> str:
     """The table of other tools."""
     prefix = beginning(capture, min(SLOW_PEERS_OCTETS, capture.octets))
@@ -175,7 +207,12 @@ def report(arguments: argparse.Namespace) -> str:
         about.append(("note", "too little free memory to keep the capture cached: the disk is measured too"))
     read_through(capture.path)
     flow, own_speed = throughput(capture, arguments.runs)
-    parts = ["\n".join(f"- {what}: {which}" for what, which in about), flow, starts(arguments.runs)]
+    parts = [
+        "\n".join(f"- {what}: {which}" for what, which in about),
+        flow,
+        names(arguments.runs),
+        starts(arguments.runs),
+    ]
     if arguments.peers:
         parts.append(peers(capture, own_speed))
     return "\n\n".join(parts) + "\n"

@@ -75,7 +75,9 @@ def main() -> int:
         for (application, evidence), count in own.items():
             if application not in applications:
                 rest[f"{application} ({evidence})"] += count
-        others = ", ".join(f"{what} {count / total:.0%}" for what, count in rest.most_common(3) if count / total >= 0.01)
+        others = ", ".join(
+            f"{what} {count / total:.0%}" for what, count in rest.most_common(3) if count / total >= 0.01
+        )
         shares = f"{given / total:.1%} | {verified / total:.1%} | {theirs / (peer.total() or 1):.1%}"
         print(f"| {name.rsplit('/', 1)[-1]} | {', '.join(applications)} | {shares} | {others} |")
     return 0

@@ -54,6 +54,19 @@ def large_capture(octets: int) -> Capture:
     return Capture(path, json.loads(note.read_text(encoding="utf-8"))["packets"], label)
 
 
+def names_capture(kind: str, packets: int) -> Capture:
+    """A capture in which one packet of ten has a name to be read (`make_names`), made once."""
+    path = DATA / f"names-{kind}-{packets}.pcap"
+    if not path.exists():
+        from benches.make_names import make_names
+
+        DATA.mkdir(exist_ok=True)
+        unfinished = path.with_suffix(".part")
+        make_names(kind, unfinished, packets)
+        unfinished.rename(path)
+    return Capture(path, packets, kind)
+
+
 def beginning(capture: Capture, octets: int) -> Capture:
     """The first `octets` octets of a capture, in whole records, for tools that would take too long over all of it."""
     path = capture.path.with_name(f"{capture.path.stem}-first-{octets}.pcap")

@@ -1,0 +1,147 @@
+"""Captures that are full of names: of every ten packets one is a ClientHello, a QUIC Initial or a DNS answer.
+
+Rules of this file: the same arguments give the same octets; nothing depends on the classifier. Each flow has ten packets and
+a subscriber and ports of its own; servers are of the documentation ranges, so names are claimed and never verified.
+QUIC's Initials are sealed as RFC 9001, 5, has it, each with keys of its own, so every one has to be opened.
+"""
+
+from __future__ import annotations
+
+import hmac
+import struct
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KINDS = ("tls", "quic", "dns")
+PACKETS_PER_FLOW = 10
+START_SECONDS = 1_704_067_200  # 2024-01-01 00:00:00 UTC
+ETHERNET = bytes.fromhex("020000000001020000000002") + b"\x08\x00"
+INITIAL_SALT_V1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")  # RFC 9001, 5.2
+INITIAL_OCTETS = 1200  # RFC 9000, 14.1
+NAME = b"video.example.com"
+DATA = bytes(range(256)) * 5
+SYN, SYN_ACK, ACK, PUSH = 0x02, 0x12, 0x10, 0x18
+
+
+def make_names(kind: str, target: Path, packets: int) -> int:
+    """Write a pcap of `packets` packets, rounded up to whole flows; returns how many."""
+    make = {"tls": _tls_flow, "quic": _quic_flow, "dns": _dns_flow}[kind]
+    count = 0
+    with target.open("wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for flow in range(-(-packets // PACKETS_PER_FLOW)):
+            for frame in make(flow):
+                seconds, microseconds = divmod(count * 10, 1_000_000)
+                file.write(struct.pack("<IIII", START_SECONDS + seconds, microseconds, len(frame), len(frame)) + frame)
+                count += 1
+    return count
+
+
+class _Ends:
+    """One flow's subscriber and server; `up` and `down` frame a datagram or a segment."""
+
+    def __init__(self, flow: int, protocol: int, server_port: int, server: bytes = bytes([198, 51, 100, 7])) -> None:
+        self._client = bytes([10, flow >> 12 & 0xFF, flow >> 4 & 0xFF, 1 + (flow & 0xF)])
+        self._server, self._protocol = server, protocol
+        self._ports = 20_000 + flow % 40_000, server_port
+
+    def up(self, payload: bytes, sequence: int = 0, acknowledged: int = 0, flags: int = 0) -> bytes:
+        return self._frame(self._client, self._server, self._ports, payload, sequence, acknowledged, flags)
+
+    def down(self, payload: bytes, sequence: int = 0, acknowledged: int = 0, flags: int = 0) -> bytes:
+        return self._frame(self._server, self._client, self._ports[::-1], payload, sequence, acknowledged, flags)
+
+    def _frame(self, source, destination, ports, payload, sequence, acknowledged, flags) -> bytes:
+        if self._protocol == 6:
+            header = struct.pack(">HHIIBBHHH", *ports, sequence, acknowledged, 0x50, flags, 65535, 0, 0)
+        else:
+            header = struct.pack(">HHHH", *ports, 8 + len(payload), 0)
+        octets = 20 + len(header) + len(payload)
+        internet = struct.pack(">BBHHHBBH", 0x45, 0, octets, 0, 0x4000, 64, self._protocol, 0) + source + destination
+        return ETHERNET + internet + header + payload
+
+
+def _hello(with_parameters: bool) -> bytes:
+    """A ClientHello as a handshake message (RFC 8446, 4.1.2), with the name last of its extensions."""
+    name = struct.pack(">HBH", len(NAME) + 3, 0, len(NAME)) + NAME
+    extensions = [(43, b"\x02\x03\x04"), (10, b"\x00\x02\x00\x1d"), (51, bytes(38)), (0, name)]
+    if with_parameters:
+        extensions.insert(0, (57, bytes(60)))
+    listed = b"".join(struct.pack(">HH", kind, len(octets)) + octets for kind, octets in extensions)
+    body = b"\x03\x03" + bytes(32) + b"\x20" + bytes(32) + b"\x00\x02\x13\x01" + b"\x01\x00"
+    body += struct.pack(">H", len(listed)) + listed
+    return b"\x01" + len(body).to_bytes(3, "big") + body
+
+
+def _segments(ends: _Ends, request: bytes) -> Iterator[bytes]:
+    """Ten packets of a TCP connection, the fourth of which is `request`."""
+    end = 1001 + len(request)
+    yield ends.up(b"", 1000, 0, SYN)
+    yield ends.down(b"", 5000, 1001, SYN_ACK)
+    yield ends.up(b"", 1001, 5001, ACK)
+    yield ends.up(request, 1001, 5001, PUSH)
+    for number in range(3):
+        sequence = 5001 + number * len(DATA)
+        yield ends.down(DATA, sequence, end, PUSH)
+        yield ends.up(b"", end, sequence + len(DATA), ACK)
+
+
+def _tls_flow(flow: int) -> Iterator[bytes]:
+    hello = _hello(False)
+    yield from _segments(_Ends(flow, 6, 443), b"\x16\x03\x01" + struct.pack(">H", len(hello)) + hello)
+
+
+def _quic_flow(flow: int) -> Iterator[bytes]:
+    ends = _Ends(flow, 17, 443)
+    client_id = sha256(b"client %d" % flow).digest()[:8]
+    server_id = sha256(b"server %d" % flow).digest()[:8]
+    initial = hmac.digest(INITIAL_SALT_V1, client_id, "sha256")
+    hello = _hello(True)
+    answer = b"\x02\x00\x00\x4c\x03\x03" + bytes(70)
+    yield ends.up(_initial(_expand(initial, "client in", 32), client_id, b"", hello))
+    yield ends.down(_initial(_expand(initial, "server in", 32), b"", server_id, answer))
+    for number in range(PACKETS_PER_FLOW - 2):
+        if number % 3:
+            yield ends.down(b"\x41" + DATA[:1199])
+        else:
+            yield ends.up(b"\x41" + server_id + DATA[:30])
+
+
+def _expand(secret: bytes, label: str, octets: int) -> bytes:
+    """HKDF-Expand-Label of one block (RFC 8446, 7.1)."""
+    full = b"tls13 " + label.encode()
+    info = struct.pack(">HB", octets, len(full)) + full + b"\x00" + b"\x01"
+    return hmac.digest(secret, info, "sha256")[:octets]
+
+
+def _initial(secret: bytes, destination: bytes, source: bytes, message: bytes) -> bytes:
+    """A sealed Initial with one CRYPTO frame, padded (RFC 9001, 5.3 and 5.4)."""
+    key, vector, mask_key = (
+        _expand(secret, "quic key", 16),
+        _expand(secret, "quic iv", 12),
+        _expand(secret, "quic hp", 16),
+    )
+    ids = bytes([len(destination)]) + destination + bytes([len(source)]) + source
+    header = b"\xc0\x00\x00\x00\x01" + ids + b"\x00"
+    plain = b"\x06\x00" + struct.pack(">H", 0x4000 | len(message)) + message
+    plain = plain.ljust(INITIAL_OCTETS - len(header) - 3 - 16, b"\x00")
+    header += struct.pack(">H", 0x4000 | 1 + len(plain) + 16) + b"\x00"
+    sealed = AESGCM(key).encrypt(vector, plain, header)  # packet number 0
+    mask = Cipher(algorithms.AES(mask_key), modes.ECB()).encryptor().update(sealed[3:19])
+    return bytes([header[0] ^ mask[0] & 0x0F]) + header[1:-1] + bytes([header[-1] ^ mask[1]]) + sealed
+
+
+def _dns_flow(flow: int) -> Iterator[bytes]:
+    """A question, its answer, and eight packets of a connection to the address that was answered."""
+    server = bytes([198, 51, 100, 1 + flow % 200])
+    ends = _Ends(flow, 17, 53, bytes([10, 0, 0, 1]))
+    question = b"".join(bytes([len(label)]) + label for label in NAME.split(b".")) + b"\x00\x00\x01\x00\x01"
+    number = struct.pack(">H", flow & 0xFFFF)
+    yield ends.up(number + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + question)
+    record = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x01\x2c\x00\x04" + server
+    yield ends.down(number + b"\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00" + question + record)
+    yield from list(_segments(_Ends(flow, 6, 8443, server), DATA[:100]))[: PACKETS_PER_FLOW - 2]
