@@ -164,6 +164,7 @@ class FlowRecord:
     """
 
     subscriber: str | None
+    subscriber_is_client: bool
     client: str
     client_port: int
     server: str
