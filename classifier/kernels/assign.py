@@ -14,8 +14,9 @@ from classifier.kernels.fragments import find_fragment, first_fragment, fragment
 from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_fragment, inspect_segment
 from classifier.kernels.jit import helper
 from classifier.kernels.order import order_touch
+from classifier.kernels.quic import inspect_datagram
 from classifier.kernels.ranges import locate
-from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_NAMED
+from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_DECIDED, PHASE_NAMED
 from classifier.kernels.tcp import (
     begins_anew,
     close_reason,
@@ -54,6 +55,8 @@ def meter_packet(tables, buffer, packet):
     if packet.protocol == PROTOCOL_TCP:
         meter_segment(tables, buffer, packet, place, from_server)
     else:
+        if packet.protocol == PROTOCOL_UDP and tables.flows[place].phase != PHASE_DECIDED:
+            inspect_datagram(tables, buffer, packet, place, from_server)
         take_part(tables, place, from_server)
         touch(tables, place, ORDER_UDP if packet.protocol == PROTOCOL_UDP else ORDER_OTHER)
         deliver(tables, place, from_server, packet.octets, 1, tables.state[0].interval, 0)

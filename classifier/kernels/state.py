@@ -19,6 +19,7 @@ INTERVAL = 1  # a packet lies at or past `interval_end_ns`: close the interval, 
 USAGE = 2  # the usage table is half full: take its rows
 FLOWS = 3  # the log of ended flows is nearly full: take it
 NAMES = 4  # the table of names is nearly full: take the log, drop what no flow needs
+QUIC = 5  # the datagram just metered may be QUIC: read it (state.trap_…), enter the answer, go on at the next frame
 
 # What `meter_frames` does behind the last frame.
 THEN_NOTHING = 0
@@ -60,12 +61,38 @@ PHASE_INSPECTED = 0
 PHASE_NAMED = 1
 PHASE_DECIDED = 2
 
+# Flow.quic bits, of a UDP flow that is not decided.
+QUIC_ROLES = 1  # it is known which end is the QUIC client …
+QUIC_TURNED = 2  # … and it is the flow's server
+QUIC_IN_CLEAR = 4  # Google's hello: answers have no long header
+QUIC_HAS_NAME = 8  # `quic_name` is the hash of a name seen
+QUIC_ANSWERED = 16  # the server has answered the latest attempt
+QUIC_VOIDED = 32  # the attempts before the latest are void
+
 # Flow.rule besides the rules of the catalogue.
 RULE_NO_MATCH = -1  # a host name that no rule matches: the flow is unknown, whatever its address
 RULE_NO_HOST_NAME = -2  # no name, or one that is no host name: no evidence
 
-# One flow; `client` opened it. Four cache lines of 64 octets: a packet in the middle of a flow touches the first two.
-FLOW = np.dtype(
+CACHE_LINE_OCTETS = 64
+
+
+def whole_lines(fields: list[tuple[str, str]]) -> np.dtype:
+    """An aligned record of these fields that fills whole cache lines, so that none of an array shares one with another."""
+    packed = np.dtype(fields, align=True)
+    names = list(packed.names)
+    return np.dtype(
+        {
+            "names": names,
+            "formats": [packed.fields[name][0] for name in names],
+            "offsets": [packed.fields[name][1] for name in names],
+            "itemsize": -(-packed.itemsize // CACHE_LINE_OCTETS) * CACHE_LINE_OCTETS,
+        },
+        align=True,
+    )
+
+
+# One flow; `client` opened it. Five cache lines: a packet in the middle of a flow touches the first two.
+FLOW = whole_lines(
     [
         # Who it is, and its place in the list of its time-out.
         ("client_high", "u8"),
@@ -128,8 +155,11 @@ FLOW = np.dtype(
         ("serial", "i8"),
         ("retransmitted_octets", "i8"),
         ("after_close_octets", "i8"),
-    ],
-    align=True,
+        # QUIC; set with the first datagram of a flow that is inspected.
+        ("quic_name", "u8"),
+        ("quic_attempt", "u2"),  # the connection attempt whose octets are in `stream`, or that gave the name
+        ("quic", "u1"),
+    ]
 )
 
 # Volume of an undecided flow, or of fragments whose first has not come in one interval.
@@ -236,6 +266,13 @@ STATE = np.dtype(
         ("name_count", "i8"),
         ("name_octets", "i8"),
         ("inspection_packets", "i8"),
+        # The datagram that status QUIC is about.
+        ("trap_place", "i8"),  # its flow, -1 none
+        ("trap_serial", "i8"),
+        ("trap_from_end", "i8"),  # 1: sent by the flow's server
+        ("trap_from_server", "i8"),  # 1: sent by the QUIC server
+        ("trap_start", "i8"),  # where its payload is in the buffer
+        ("trap_octets", "i8"),
         # Accounts: every frame is in exactly one of metered (posted or held), waiting or unmetered.
         ("observed_frames", "i8"),
         ("observed_octets", "i8"),

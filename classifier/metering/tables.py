@@ -17,6 +17,7 @@ from classifier.kernels.packet import PACKET
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 from classifier.kernels.state import (
+    CACHE_LINE_OCTETS,
     FLOW,
     FRAGMENT,
     HELD,
@@ -35,7 +36,6 @@ from classifier.kernels.state import (
 from classifier.kernels.streams import FLOATING_OFFSET
 from classifier.records import EVIDENCE, UNMETERED
 
-CACHE_LINE_OCTETS = 64
 BEFORE_ALL_NS = -(2**63)
 FAR_FUTURE_NS = 2**63 - 1
 FLOW_CAPACITY_LIMIT = 1 << 24
@@ -125,6 +125,7 @@ def make_tables(
     state[0].free_flow = -1
     state[0].free_stream = -1
     state[0].posting_order = -1
+    state[0].trap_place = -1
     state[0].flow_capacity = limits.flows
     state[0].inspection_packets = limits.inspection_packets
     held = _records(limits.held_volumes, HELD)

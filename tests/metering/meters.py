@@ -10,6 +10,7 @@ from frames import Sent, batch
 
 from classifier.catalogue.compile import compile_catalogue
 from classifier.catalogue.records import Application, Catalogue
+from classifier.detection.quic import QuicReader
 from classifier.metering.meter import Meter, MeterTotals
 from classifier.metering.tables import Limits
 from classifier.records import EVIDENCE, FLOW_END, NAME_SOURCE, STANDING
@@ -179,6 +180,7 @@ def measure(frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_
         compile_subscribers([ip_network(text) for text in NETWORKS], ()),
         interval_of,
         gatherer,
+        QuicReader(),
         limits=Limits(**(SMALL | limits)),
         log_flows=log_flows,
         seed=seed,
