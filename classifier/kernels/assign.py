@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.iana import PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_RST, TCP_SYN
+from classifier.kernels.connections import begins_connection
 from classifier.kernels.deliver import deliver, take_part
 from classifier.kernels.flows import end_flow, find_flow, flow_tag, open_flow
 from classifier.kernels.fragments import find_fragment, first_fragment, fragment_home, later_fragment
@@ -44,7 +45,7 @@ def meter_packet(tables, buffer, packet):
         packet.destination_port,
         packet.protocol,
     )
-    if match >= 0 and ends_before(tables, packet, match):
+    if match >= 0 and ends_before(tables, buffer, packet, match):
         match = -1
     if match < 0:
         match = open_for_packet(tables, packet)
@@ -63,7 +64,7 @@ def meter_packet(tables, buffer, packet):
 
 
 @helper
-def ends_before(tables, packet, match):
+def ends_before(tables, buffer, packet, match):
     """1 if the flow found has ended before this packet: timed out, or another connection on the same ports."""
     state = tables.state[0]
     place = match >> 1
@@ -75,6 +76,9 @@ def ends_before(tables, packet, match):
     if packet.protocol == PROTOCOL_TCP and begins_anew(flow, packet, match & 1):
         reason = close_reason(flow)
         end_flow(tables, place, reason if reason != END_OPEN else END_REUSED)
+        return 1
+    if packet.protocol == PROTOCOL_UDP and begins_connection(flow, buffer, packet, match & 1):
+        end_flow(tables, place, END_REUSED)
         return 1
     return 0
 

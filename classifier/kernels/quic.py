@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from classifier.kernels.connections import LONG_HEADER, destination_id, goes_on, remember_connection
 from classifier.kernels.hashing import hash_octets
 from classifier.kernels.jit import helper, kernel
 from classifier.kernels.names import RAW_AT, intern_name, keep_raw
@@ -38,7 +39,6 @@ from classifier.kernels.tls import NO_NAME, NOT_THIS, handshake_name
 from classifier.kernels.verdict import decide, name_rule
 from classifier.records import SOURCE_QUIC_SNI
 
-LONG_HEADER = 0x80  # RFC 8999, 5.1
 CONNECTION_ID_OCTETS = 20  # RFC 9000, 17.2: more, and no version that is read can be meant
 LONG_HEADER_OCTETS = 7  # first octet, version, two lengths (RFC 8999, 5.1)
 # Google's versions in clear: the public header's flags for version and connection id, none of the reserved bits
@@ -81,12 +81,9 @@ def inspect_datagram(tables, frame, packet, place, from_server):
     flow = tables.flows[place]
     state = tables.state[0]
     flow.inspected += 1
-    if flow.inspected == 1:
-        flow.quic = 0
-        flow.quic_attempt = 0
-        if flow.subscriber < 0 and tables.log.shape[0] == 0:
-            decide(tables, place)  # nobody will see its name
-            return
+    if flow.subscriber < 0 and tables.log.shape[0] == 0:
+        decide(tables, place)  # nobody will see its name
+        return
     to_client = from_server != (1 if flow.quic & QUIC_TURNED else 0)
     in_clear = flow.quic & QUIC_IN_CLEAR and to_client and packet.payload_captured > 0
     if in_clear or may_be_quic(frame, packet.payload_start, packet.payload_captured):
@@ -96,18 +93,21 @@ def inspect_datagram(tables, frame, packet, place, from_server):
         state.trap_from_server = to_client if flow.quic & QUIC_ROLES else 0
         state.trap_start = packet.payload_start
         state.trap_octets = packet.payload_captured
+        state.trap_id = destination_id(frame, packet.payload_start, packet.payload_captured)
     elif flow.inspected == 1:
-        decide(tables, place)
+        if not goes_on(tables, frame, packet, place, from_server):
+            decide(tables, place)
     elif flow.inspected >= state.inspection_packets:
         finish_quic(tables, place)
 
 
 @kernel
-def take_answer(tables, octets, pieces, attempt, flags):
+def take_answer(tables, octets, pieces, server_id, attempt, flags):
     """Enter what the trapped datagram says into the tables. 1 if its flow is decided now, else 0.
 
-    `octets` u1, read-only; `pieces` i8[n, 3]: offset in the CRYPTO stream, where in `octets`, length. `attempt` of the flow
-    that they belong to, 0 where nothing is known. `flags`: ANSWERED, VOIDS, NAME.
+    `octets` u1, read-only; `pieces` i8[n, 3]: offset in the CRYPTO stream, where in `octets`, length. `server_id` u1,
+    read-only: the id that the server chose, empty while unknown. `attempt` of the flow that all this belongs to, 0 where
+    nothing is known. `flags`: ANSWERED, VOIDS, NAME.
     """
     state = tables.state[0]
     place = state.trap_place
@@ -119,6 +119,8 @@ def take_answer(tables, octets, pieces, attempt, flags):
         if attempt > flow.quic_attempt and (pieces.shape[0] > 0 or flags & NAME):
             begin_attempt(tables, place, attempt, flags & VOIDS)
         if attempt == flow.quic_attempt:
+            if pieces.shape[0] > 0:
+                flow.quic_last_id = state.trap_id
             if flags & ANSWERED:
                 flow.quic |= QUIC_ANSWERED
             take_octets(tables, place, address(octets), octets.shape[0], pieces, flags & NAME)
@@ -128,6 +130,8 @@ def take_answer(tables, octets, pieces, attempt, flags):
         finish_quic(tables, place)
     if flow.phase != PHASE_DECIDED:
         return 0
+    if server_id.shape[0] > 0 and flow.source == SOURCE_QUIC_SNI and flow.quic & QUIC_ANSWERED:
+        remember_connection(tables, place, address(server_id), server_id.shape[0])
     if flow.took_part:
         settle(tables, place)
     return 1
@@ -148,6 +152,7 @@ def begin_attempt(tables, place, attempt, voids):
         else:
             flow.quic = np.int64(flow.quic) & (kept | QUIC_HAS_NAME)
     flow.quic_attempt = attempt
+    flow.quic_first_id = tables.state[0].trap_id
     stream_open(tables, place, 0, 0, 1 if flow.quic & QUIC_TURNED else 0)
 
 

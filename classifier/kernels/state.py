@@ -61,13 +61,14 @@ PHASE_INSPECTED = 0
 PHASE_NAMED = 1
 PHASE_DECIDED = 2
 
-# Flow.quic bits, of a UDP flow that is not decided.
+# Flow.quic bits.
 QUIC_ROLES = 1  # it is known which end is the QUIC client …
 QUIC_TURNED = 2  # … and it is the flow's server
 QUIC_IN_CLEAR = 4  # Google's hello: answers have no long header
 QUIC_HAS_NAME = 8  # `quic_name` is the hash of a name seen
 QUIC_ANSWERED = 16  # the server has answered the latest attempt
 QUIC_VOIDED = 32  # the attempts before the latest are void
+QUIC_DECIDED = 64  # decided by the name of a connection whose ids are known
 
 # Flow.rule besides the rules of the catalogue.
 RULE_NO_MATCH = -1  # a host name that no rule matches: the flow is unknown, whatever its address
@@ -150,15 +151,18 @@ FLOW = whole_lines(
         ("application", "u2"),
         ("evidence", "u1"),
         ("source", "u1"),
+        ("quic", "u1"),
+        ("quic_attempt", "u1"),  # the connection attempt whose octets are in `stream`, or that gave the name
         ("icmp_errors", "i8"),
         ("first_ns", "i8"),
         ("serial", "i8"),
         ("retransmitted_octets", "i8"),
         ("after_close_octets", "i8"),
-        # QUIC; set with the first datagram of a flow that is inspected.
+        # QUIC: the hash of the name, and (their first octets) the connection ids that the client's Initials go to.
         ("quic_name", "u8"),
-        ("quic_attempt", "u2"),  # the connection attempt whose octets are in `stream`, or that gave the name
-        ("quic", "u1"),
+        ("quic_first_id", "u8"),
+        ("quic_last_id", "u8"),
+        ("quic_server_id", "u8"),
     ]
 )
 
@@ -236,6 +240,9 @@ STREAM = np.dtype(
 # A host name as seen on the wire, once.
 NAME = np.dtype([("hash", "u8"), ("offset", "i4"), ("length", "i4"), ("next", "i4")])
 
+# What a QUIC connection was decided to be, for its flow on another port; key 0: none.
+CONNECTION = np.dtype([("key", "u8"), ("application", "u2"), ("evidence", "u1")], align=True)
+
 # The meter's scalars.
 STATE = np.dtype(
     [
@@ -273,6 +280,7 @@ STATE = np.dtype(
         ("trap_from_server", "i8"),  # 1: sent by the QUIC server
         ("trap_start", "i8"),  # where its payload is in the buffer
         ("trap_octets", "i8"),
+        ("trap_id", "u8"),  # first octets of the connection id that it goes to
         # Accounts: every frame is in exactly one of metered (posted or held), waiting or unmetered.
         ("observed_frames", "i8"),
         ("observed_octets", "i8"),
@@ -308,6 +316,7 @@ class Tables(NamedTuple):
     `streams` STREAM[p]; `stream_oldest`, `stream_newest` i4[2]: the ends of the lists of those given out, firm and
     floating. `stream_data` u1[p, octets], `stream_filled` u1[p, octets / 8], a bit for each. `scratch` u1[n]: one name
     or hello at a time.
+    `connections` CONNECTION[c], each at the place that its key says.
     `names` NAME[q], `name_index` i4[2^k], `name_pool` u1[...]. `log` FLOW[l], empty where no flows are asked for.
     `unmetered_frames`, `unmetered_octets` i8[len(UNMETERED)]; `evidence_flows` i8[len(EVIDENCE)].
     """
@@ -332,6 +341,7 @@ class Tables(NamedTuple):
     stream_data: np.ndarray
     stream_filled: np.ndarray
     scratch: np.ndarray
+    connections: np.ndarray
     names: np.ndarray
     name_index: np.ndarray
     name_pool: np.ndarray

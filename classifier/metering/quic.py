@@ -33,6 +33,10 @@ class DatagramAnswer(Protocol):
         """The attempts before this one are void."""
 
     @property
+    def server_id(self) -> bytes | None:
+        """The connection id that the server chose; None while unknown."""
+
+    @property
     def answered(self) -> bool:
         """The server has answered this attempt."""
 
@@ -64,5 +68,6 @@ def answer_trap(tables: Bundle, reader: DatagramReader, buffer: np.ndarray) -> N
     octets = answer.name if answer.name is not None else b"".join(octets for _, octets in answer.crypto)
     flags = (ANSWERED if answer.answered else 0) | (VOIDS if answer.voids else 0)
     flags |= NAME if answer.name is not None else 0
-    if take_answer(tables, np.frombuffer(octets, np.uint8), pieces, answer.attempt, flags):
+    server_id = np.frombuffer(answer.server_id or b"", np.uint8)
+    if take_answer(tables, np.frombuffer(octets, np.uint8), pieces, server_id, answer.attempt, flags):
         reader.forget(serial)

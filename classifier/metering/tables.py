@@ -18,6 +18,7 @@ from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 from classifier.kernels.state import (
     CACHE_LINE_OCTETS,
+    CONNECTION,
     FLOW,
     FRAGMENT,
     HELD,
@@ -56,6 +57,7 @@ class Limits:
     fragments: int = 1 << 12
     streams: int = 1 << 10
     stream_octets: int = 1 << 14
+    quic_connections: int = 1 << 12
     names: int = 1 << 16
     name_octets: int = 1 << 22
     flow_log: int = 1 << 12
@@ -73,6 +75,7 @@ class Limits:
             ("subscribers", 1),
             ("fragments", 1),
             ("streams", 1),
+            ("quic_connections", 1),
             ("names", 1),
             ("held_volumes", 1),
             ("stream_octets", 2 * FLOATING_OFFSET),
@@ -162,6 +165,7 @@ def make_tables(
         stream_data=np.zeros((limits.streams, limits.stream_octets), np.uint8),
         stream_filled=np.zeros((limits.streams, -(-limits.stream_octets // 8)), np.uint8),
         scratch=np.zeros(SCRATCH_OCTETS, np.uint8),
+        connections=_records(limits.quic_connections, CONNECTION),
         names=_records(limits.names, NAME),
         name_index=_none(_power_of_two(limits.names)),
         name_pool=np.zeros(limits.name_octets, np.uint8),
