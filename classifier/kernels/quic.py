@@ -51,6 +51,7 @@ Q046 = 0x51303436
 ANSWERED = 1
 VOIDS = 2
 NAME = 4  # the octets are Google's name, not CRYPTO
+RETRIED = 8
 
 
 @helper
@@ -107,7 +108,7 @@ def take_answer(tables, octets, pieces, server_id, attempt, flags):
 
     `octets` u1, read-only; `pieces` i8[n, 3]: offset in the CRYPTO stream, where in `octets`, length. `server_id` u1,
     read-only: the id that the server chose, empty while unknown. `attempt` of the flow that all this belongs to, 0 where
-    nothing is known. `flags`: ANSWERED, VOIDS, NAME.
+    nothing is known. `flags`: ANSWERED, VOIDS, NAME, RETRIED.
     """
     state = tables.state[0]
     place = state.trap_place
@@ -119,6 +120,8 @@ def take_answer(tables, octets, pieces, server_id, attempt, flags):
         if attempt > flow.quic_attempt and (pieces.shape[0] > 0 or flags & NAME):
             begin_attempt(tables, place, attempt, flags & VOIDS)
         if attempt == flow.quic_attempt:
+            if flags & RETRIED:
+                begin_hello(tables, place)
             if pieces.shape[0] > 0:
                 flow.quic_last_id = state.trap_id
             if flags & ANSWERED:
@@ -142,9 +145,6 @@ def begin_attempt(tables, place, attempt, voids):
     """Octets of a new connection attempt: what the one before said stands beside it as a claim, unless that is void."""
     flow = tables.flows[place]
     if flow.quic_attempt > 0:
-        stream_close(tables, place)
-        flow.phase = PHASE_INSPECTED
-        flow.rule = RULE_NO_HOST_NAME
         kept = QUIC_ROLES | QUIC_TURNED | QUIC_IN_CLEAR
         if voids:
             flow.quic = np.int64(flow.quic) & kept | QUIC_VOIDED
@@ -153,6 +153,17 @@ def begin_attempt(tables, place, attempt, voids):
             flow.quic = np.int64(flow.quic) & (kept | QUIC_HAS_NAME)
     flow.quic_attempt = attempt
     flow.quic_first_id = tables.state[0].trap_id
+    begin_hello(tables, place)
+
+
+@helper
+def begin_hello(tables, place):
+    """A hello from its first octet on. After a Retry it should be the same (RFC 9000, 17.2.5.2), but that of aioquic is not:
+    only the name has to be."""
+    flow = tables.flows[place]
+    stream_close(tables, place)
+    flow.phase = PHASE_INSPECTED
+    flow.rule = RULE_NO_HOST_NAME
     stream_open(tables, place, 0, 0, 1 if flow.quic & QUIC_TURNED else 0)
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from classifier.kernels.bundle import Bundle
-from classifier.kernels.quic import ANSWERED, NAME, VOIDS, take_answer
+from classifier.kernels.quic import ANSWERED, NAME, RETRIED, VOIDS, take_answer
 
 
 class DatagramAnswer(Protocol):
@@ -31,6 +31,10 @@ class DatagramAnswer(Protocol):
     @property
     def voids(self) -> bool:
         """The attempts before this one are void."""
+
+    @property
+    def retried(self) -> bool:
+        """A Retry: the client sends its hello once more."""
 
     @property
     def server_id(self) -> bytes | None:
@@ -67,7 +71,7 @@ def answer_trap(tables: Bundle, reader: DatagramReader, buffer: np.ndarray) -> N
         begin += len(octets)
     octets = answer.name if answer.name is not None else b"".join(octets for _, octets in answer.crypto)
     flags = (ANSWERED if answer.answered else 0) | (VOIDS if answer.voids else 0)
-    flags |= NAME if answer.name is not None else 0
+    flags |= (NAME if answer.name is not None else 0) | (RETRIED if answer.retried else 0)
     server_id = np.frombuffer(answer.server_id or b"", np.uint8)
     if take_answer(tables, np.frombuffer(octets, np.uint8), pieces, server_id, answer.attempt, flags):
         reader.forget(serial)

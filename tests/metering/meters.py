@@ -172,7 +172,7 @@ SMALL = {"flows": 512, "subscribers": 64, "usage_rows": 512, "held_volumes": 64,
 SMALL |= {"stream_octets": 8192, "names": 256, "name_octets": 1 << 16, "flow_log": 256}
 
 
-def measure(frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_flows=True, **limits) -> Outcome:
+def measure(frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_flows=True, quic=None, **limits) -> Outcome:
     """Meter `frames` to their end. Whatever they are, each frame and octet must have ended in exactly one place."""
     gatherer = Gatherer()
     meter = Meter(
@@ -180,7 +180,7 @@ def measure(frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_
         compile_subscribers([ip_network(text) for text in NETWORKS], ()),
         interval_of,
         gatherer,
-        QuicReader(),
+        quic or QuicReader(),
         limits=Limits(**(SMALL | limits)),
         log_flows=log_flows,
         seed=seed,
