@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from classifier.kernels.connections import LONG_HEADER, destination_id, goes_on, remember_connection
+from classifier.kernels.connections import LONG_HEADER, VERSION_2, destination_id, goes_on, remember_connection
 from classifier.kernels.hashing import hash_octets
 from classifier.kernels.jit import helper, kernel
 from classifier.kernels.names import RAW_AT, intern_name, keep_raw
@@ -44,8 +44,12 @@ LONG_HEADER_OCTETS = 7  # first octet, version, two lengths (RFC 8999, 5.1)
 # Google's versions in clear: the public header's flags for version and connection id, none of the reserved bits
 # (draft-tsvwg-quic-protocol-02, 6.1); the version is behind the id of 8 octets. Q046 has a long header of its own.
 GOOGLE_FLAGS, GOOGLE_FLAGS_MASK, GOOGLE_VERSION_AT = 0x09, 0xC9, 9
-GOOGLE_Q0 = 0x5130
+GOOGLE_Q0, GOOGLE_T0 = 0x5130, 0x5430
 Q046 = 0x51303436
+# Versions: RFC 9000, 15 (1, and those reserved: 0x?a?a?a?a), its drafts, and Facebook's (mvfst, quic/QuicConstants.h).
+VERSION_1 = 1
+RESERVED, RESERVED_MASK = 0x0A0A0A0A, 0x0F0F0F0F
+DRAFTS, MVFST = 0xFF0000, 0xFACEB0
 
 # What `take_answer` is told besides octets.
 ANSWERED = 1
@@ -55,11 +59,23 @@ RETRIED = 8
 
 
 @helper
-def may_be_quic(frame, start, octets):
-    """1 if a datagram may be QUIC with something to read: a long header with ids that can be, or a Google hello in clear.
+def may_be_version(version):
+    """1 if the version is one that can be read, or a reserved one: then the server's Version Negotiation may follow.
 
-    The version is not looked at: a hello of an unknown one may be followed by the server's Version Negotiation.
+    Half of all DNS queries look like long headers but for that.
     """
+    if version == VERSION_1 or version == VERSION_2 or version & RESERVED_MASK == RESERVED:
+        return 1
+    family = version >> 8
+    if family == DRAFTS or family == MVFST:
+        return 1
+    return 1 if version >> 16 == GOOGLE_Q0 or version >> 16 == GOOGLE_T0 else 0
+
+
+@helper
+def may_be_quic(frame, start, octets, begun):
+    """1 if a datagram may be QUIC with something to read: a long header of a version and with ids that can be, or a Google
+    hello in clear. `begun`: the flow's client is known, so a Version Negotiation can be."""
     if octets < LONG_HEADER_OCTETS:
         return 0
     first = u8(frame, start)
@@ -67,8 +83,11 @@ def may_be_quic(frame, start, octets):
         if first & GOOGLE_FLAGS_MASK != GOOGLE_FLAGS or octets < GOOGLE_VERSION_AT + 4:
             return 0
         return 1 if u16(frame, start + GOOGLE_VERSION_AT) == GOOGLE_Q0 else 0
-    if u32(frame, start + 1) == Q046:
+    version = u32(frame, start + 1)
+    if version == Q046:
         return 1
+    if not may_be_version(version) and not (begun and version == 0):
+        return 0
     destination = u8(frame, start + 5)
     if destination > CONNECTION_ID_OCTETS or octets < LONG_HEADER_OCTETS + destination:
         return 0
@@ -87,7 +106,7 @@ def inspect_datagram(tables, frame, packet, place, from_server):
         return
     to_client = from_server != (1 if flow.quic & QUIC_TURNED else 0)
     in_clear = flow.quic & QUIC_IN_CLEAR and to_client and packet.payload_captured > 0
-    if in_clear or may_be_quic(frame, packet.payload_start, packet.payload_captured):
+    if in_clear or may_be_quic(frame, packet.payload_start, packet.payload_captured, flow.quic & QUIC_ROLES):
         state.trap_place = place
         state.trap_serial = flow.serial
         state.trap_from_end = from_server
@@ -106,7 +125,7 @@ def inspect_datagram(tables, frame, packet, place, from_server):
 def take_answer(tables, octets, pieces, server_id, attempt, flags):
     """Enter what the trapped datagram says into the tables. 1 if its flow is decided now, else 0.
 
-    `octets` u1, read-only; `pieces` i8[n, 3]: offset in the CRYPTO stream, where in `octets`, length. `server_id` u1,
+    `octets` u1, read-only; `pieces` i8[3 * n]: offset in the CRYPTO stream, where in `octets`, length of each. `server_id` u1,
     read-only: the id that the server chose, empty while unknown. `attempt` of the flow that all this belongs to, 0 where
     nothing is known. `flags`: ANSWERED, VOIDS, NAME, RETRIED.
     """
@@ -177,9 +196,9 @@ def take_octets(tables, place, octets, count, pieces, is_name):
         take_name(tables, place, keep_raw(tables.scratch, octets, 0, count))
     elif flow.stream >= 0:
         number = np.int64(flow.stream)
-        for i in range(pieces.shape[0]):
-            if pieces[i, 0] < tables.stream_data.shape[1]:
-                if stream_insert(tables, number, octets, pieces[i, 1], pieces[i, 2], pieces[i, 0]):
+        for i in range(0, pieces.shape[0], 3):
+            if pieces[i] < tables.stream_data.shape[1]:
+                if stream_insert(tables, number, octets, pieces[i + 1], pieces[i + 2], pieces[i]):
                     flow.contradicted = 1
         if flow.phase == PHASE_INSPECTED:
             read_hello(tables, place, 0)

@@ -64,14 +64,16 @@ def answer_trap(tables: Bundle, reader: DatagramReader, buffer: np.ndarray) -> N
     serial = int(state.trap_serial)
     datagram = buffer[start : start + int(state.trap_octets)].tobytes()
     answer = reader.read(serial, bool(state.trap_from_server), datagram)
-    pieces = np.zeros((len(answer.crypto), 3), np.int64)
+    pieces = []
     begin = 0
-    for row, (offset, octets) in zip(pieces, answer.crypto, strict=True):
-        row[:] = (offset, begin, len(octets))
+    for offset, octets in answer.crypto:
+        pieces += (offset, begin, len(octets))
         begin += len(octets)
     octets = answer.name if answer.name is not None else b"".join(octets for _, octets in answer.crypto)
     flags = (ANSWERED if answer.answered else 0) | (VOIDS if answer.voids else 0)
     flags |= (NAME if answer.name is not None else 0) | (RETRIED if answer.retried else 0)
     server_id = np.frombuffer(answer.server_id or b"", np.uint8)
-    if take_answer(tables, np.frombuffer(octets, np.uint8), pieces, server_id, answer.attempt, flags):
+    # One dimension throughout: arrays of two and one row are of another kind to numba than those of more.
+    listed = np.array(pieces, np.int64)
+    if take_answer(tables, np.frombuffer(octets, np.uint8), listed, server_id, answer.attempt, flags):
         reader.forget(serial)

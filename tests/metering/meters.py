@@ -172,7 +172,9 @@ SMALL = {"flows": 512, "subscribers": 64, "usage_rows": 512, "held_volumes": 64,
 SMALL |= {"stream_octets": 8192, "names": 256, "name_octets": 1 << 16, "flow_log": 256}
 
 
-def measure(frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_flows=True, quic=None, **limits) -> Outcome:
+def measure(
+    frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_flows=True, quic=None, **limits
+) -> Outcome:
     """Meter `frames` to their end. Whatever they are, each frame and octet must have ended in exactly one place."""
     gatherer = Gatherer()
     meter = Meter(

@@ -230,7 +230,9 @@ def test_the_same_hello_tried_once_more_is_no_contradiction():
 
 def test_what_a_version_negotiation_refused_is_void():
     first = initial((0, hello(EVIL)), destination_id=b"refused!")
-    refusal = encode_quic_version_negotiation(source_cid=b"refused!", destination_cid=b"client", supported_versions=[V2])
+    refusal = encode_quic_version_negotiation(
+        source_cid=b"refused!", destination_cid=b"client", supported_versions=[V2]
+    )
     talked = Datagrams().up(first).down(refusal).up(initial((0, hello(NAME)), version=V2))
     frames = crypto_frame(0, b"\x02\x00\x00\x50" + bytes(76))
     ids = {"destination_id": b"client", "source_id": SERVER_ID, "key_id": b"original"}
@@ -283,7 +285,9 @@ def test_initials_that_come_late_or_go_to_the_servers_id_are_the_flows_own():
 def test_datagrams_that_cannot_be_quic_are_not_handed_out():
     reader = CountingReader()
     rtp, dtls = b"\x80\x60" + bytes(2) + b"\xff" * 160, b"\x16\xfe\xfd" + bytes(60)
-    for number, payload in enumerate((rtp, dtls, b"", b"\x80", SHORT, b"\xff" * 90)):
+    dns = b"\xd0\x33\x01\x00\x00\x01" + bytes(6) + b"\x05alpha\x07example\x00\x00\x01\x00\x01"
+    long_id = b"\xc0\x00\x00\x00\x01\x15" + bytes(200)
+    for number, payload in enumerate((rtp, dtls, dns, long_id, b"", b"\x80", SHORT, b"\xff" * 90)):
         Datagrams(port=50000 + number).up(payload, initial((0, hello(NAME)))).down(payload).only_flow(quic=reader)
     assert reader.asked == 0
 
