@@ -73,9 +73,9 @@ class MeterTotals:
 class Meter:
     """Frames to flows to usage.
 
-    `intervals(clock_ns)` gives the interval [start, end) that holds an instant. `quic` reads the datagrams of flows that may be
-    QUIC, until they are decided. `log_flows`: give ended flows to the sink
-    too. `seed` fixes the hashes; nothing that is reported depends on it.
+    `intervals(clock_ns)` gives the interval [start, end) that holds an instant. `quic` reads the datagrams of flows that may
+    be QUIC, until they are decided. `log_flows`: give ended flows to the sink too. `seed` fixes the hashes; nothing that is
+    reported depends on it.
     """
 
     def __init__(
