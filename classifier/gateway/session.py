@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from classifier.detection.flows import flow_records
+from classifier.detection.quic import QuicReader
 from classifier.errors import ConservationError
 from classifier.gateway.calendar import Calendar
 from classifier.gateway.labels import BEYOND_LABEL, subscriber_labels
@@ -52,6 +53,7 @@ class Session:
             plan.subscriber_ranges,
             Calendar(plan.configuration.gateway.zone, rater.edges_ns(), interval_seconds),
             self,
+            QuicReader(),
             listed_subscribers=len(plan.subscribers),
             limits=plan.limits,
             log_flows=log_flows,

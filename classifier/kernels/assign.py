@@ -8,14 +8,16 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.iana import PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_RST, TCP_SYN
+from classifier.kernels.connections import begins_connection
 from classifier.kernels.deliver import deliver, take_part
 from classifier.kernels.flows import end_flow, find_flow, flow_tag, open_flow
 from classifier.kernels.fragments import find_fragment, first_fragment, fragment_home, later_fragment
 from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_fragment, inspect_segment
 from classifier.kernels.jit import helper
 from classifier.kernels.order import order_touch
+from classifier.kernels.quic import inspect_datagram
 from classifier.kernels.ranges import locate
-from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_NAMED
+from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_DECIDED, PHASE_NAMED
 from classifier.kernels.tcp import (
     begins_anew,
     close_reason,
@@ -43,7 +45,7 @@ def meter_packet(tables, buffer, packet):
         packet.destination_port,
         packet.protocol,
     )
-    if match >= 0 and ends_before(tables, packet, match):
+    if match >= 0 and ends_before(tables, buffer, packet, match):
         match = -1
     if match < 0:
         match = open_for_packet(tables, packet)
@@ -54,13 +56,15 @@ def meter_packet(tables, buffer, packet):
     if packet.protocol == PROTOCOL_TCP:
         meter_segment(tables, buffer, packet, place, from_server)
     else:
+        if packet.protocol == PROTOCOL_UDP and tables.flows[place].phase != PHASE_DECIDED:
+            inspect_datagram(tables, buffer, packet, place, from_server)
         take_part(tables, place, from_server)
         touch(tables, place, ORDER_UDP if packet.protocol == PROTOCOL_UDP else ORDER_OTHER)
         deliver(tables, place, from_server, packet.octets, 1, tables.state[0].interval, 0)
 
 
 @helper
-def ends_before(tables, packet, match):
+def ends_before(tables, buffer, packet, match):
     """1 if the flow found has ended before this packet: timed out, or another connection on the same ports."""
     state = tables.state[0]
     place = match >> 1
@@ -72,6 +76,9 @@ def ends_before(tables, packet, match):
     if packet.protocol == PROTOCOL_TCP and begins_anew(flow, packet, match & 1):
         reason = close_reason(flow)
         end_flow(tables, place, reason if reason != END_OPEN else END_REUSED)
+        return 1
+    if packet.protocol == PROTOCOL_UDP and begins_connection(flow, buffer, packet, match & 1):
+        end_flow(tables, place, END_REUSED)
         return 1
     return 0
 

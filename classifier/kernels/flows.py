@@ -112,10 +112,10 @@ def open_flow(
     index_add(tables, tag, place)
     if protocol == PROTOCOL_TCP:
         order_append(tables, place, ORDER_TRANSITORY)
-        if client_port == 0 and server_port == 0:
-            decide(tables, place)
     else:
         order_append(tables, place, ORDER_UDP if protocol == PROTOCOL_UDP else ORDER_OTHER)
+    inspected = protocol == PROTOCOL_TCP or protocol == PROTOCOL_UDP
+    if not inspected or (client_port == 0 and server_port == 0):
         decide(tables, place)
     return place
 
@@ -157,6 +157,8 @@ def reset_flow(flow, state):
     flow.application = 0
     flow.evidence = 0
     flow.source = 0
+    flow.quic = 0
+    flow.quic_attempt = 0
     flow.posted_client_octets = 0
     flow.posted_server_octets = 0
     flow.posted_client_packets = 0

@@ -1,6 +1,6 @@
 """Inspection of a flow that is not decided yet: octets into reassembly, names out of it.
 
-A new way to learn a name (QUIC, DNS) gets its place here, beside `inspect_segment`. A name is only *named* at first: it
+This is TCP; QUIC is in quic.py. A name is only *named* at first: it
 counts once the server has answered after it (accounting 2.4), and until then its octets are kept to be compared with
 whatever else the sender writes at the same sequence numbers.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from classifier.iana import PROTOCOL_UDP
 from classifier.kernels.http import (
     IS_CONNECT,
     LENGTH_MASK,
@@ -20,7 +21,9 @@ from classifier.kernels.http import (
 )
 from classifier.kernels.jit import helper
 from classifier.kernels.names import intern_name
+from classifier.kernels.quic import finish_quic
 from classifier.kernels.state import (
+    PHASE_DECIDED,
     PHASE_INSPECTED,
     PHASE_NAMED,
     RULE_NO_MATCH,
@@ -192,6 +195,9 @@ def finish_without_name(tables, place):
 def finish_inspection(tables, place):
     """The inspection limit, or the flow's end: take what there is (accounting 2.3)."""
     flow = tables.flows[place]
+    if flow.phase != PHASE_DECIDED and flow.protocol == PROTOCOL_UDP:
+        finish_quic(tables, place)
+        return
     if flow.phase == PHASE_INSPECTED and flow.stream >= 0:
         read_stream(tables, place, 1)
     if flow.phase == PHASE_NAMED:

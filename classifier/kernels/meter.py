@@ -1,7 +1,8 @@
 """The meter's kernel: the list of frames, in order, through decoding, flow, inspection and usage.
 
 Order is exact and the result does not depend on the batch: where something outside has to be done first, the kernel returns
-why and at which frame, and is called again with that frame (`state.INTERVAL` … `NAMES`).
+why and at which frame, and is called again with that frame (`state.INTERVAL` … `NAMES`; after `QUIC` with the next, as
+that one is metered already).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from classifier.kernels.state import (
     LOG_MARGIN,
     NAMES,
     PACKET_MASK,
+    QUIC,
     THEN_FINISH,
     THEN_POST,
     USAGE,
@@ -53,6 +55,8 @@ def meter_frames(tables, buffer, frames, first, then):
         if status != DONE:
             return status, position
         meter_frame(tables, octets, packet_time(frame), tables.packets[position & PACKET_MASK])
+        if tables.state[0].trap_place >= 0:
+            return QUIC, position + 1
     if then == THEN_POST:
         return post_interval(tables), frames.shape[0]
     if then == THEN_FINISH:

@@ -19,6 +19,7 @@ INTERVAL = 1  # a packet lies at or past `interval_end_ns`: close the interval, 
 USAGE = 2  # the usage table is half full: take its rows
 FLOWS = 3  # the log of ended flows is nearly full: take it
 NAMES = 4  # the table of names is nearly full: take the log, drop what no flow needs
+QUIC = 5  # the datagram just metered may be QUIC: read it (state.trap_…), enter the answer, go on at the next frame
 
 # What `meter_frames` does behind the last frame.
 THEN_NOTHING = 0
@@ -60,12 +61,39 @@ PHASE_INSPECTED = 0
 PHASE_NAMED = 1
 PHASE_DECIDED = 2
 
+# Flow.quic bits.
+QUIC_ROLES = 1  # it is known which end is the QUIC client …
+QUIC_TURNED = 2  # … and it is the flow's server
+QUIC_IN_CLEAR = 4  # Google's hello: answers have no long header
+QUIC_HAS_NAME = 8  # `quic_name` is the hash of a name seen
+QUIC_ANSWERED = 16  # the server has answered the latest attempt
+QUIC_VOIDED = 32  # the attempts before the latest are void
+QUIC_DECIDED = 64  # decided by the name of a connection whose ids are known
+
 # Flow.rule besides the rules of the catalogue.
 RULE_NO_MATCH = -1  # a host name that no rule matches: the flow is unknown, whatever its address
 RULE_NO_HOST_NAME = -2  # no name, or one that is no host name: no evidence
 
-# One flow; `client` opened it. Four cache lines of 64 octets: a packet in the middle of a flow touches the first two.
-FLOW = np.dtype(
+CACHE_LINE_OCTETS = 64
+
+
+def whole_lines(fields: list[tuple[str, str]]) -> np.dtype:
+    """An aligned record of these fields that fills whole cache lines, so that none of an array shares one with another."""
+    packed = np.dtype(fields, align=True)
+    names = list(packed.names)
+    return np.dtype(
+        {
+            "names": names,
+            "formats": [packed.fields[name][0] for name in names],
+            "offsets": [packed.fields[name][1] for name in names],
+            "itemsize": -(-packed.itemsize // CACHE_LINE_OCTETS) * CACHE_LINE_OCTETS,
+        },
+        align=True,
+    )
+
+
+# One flow; `client` opened it. Five cache lines: a packet in the middle of a flow touches the first two.
+FLOW = whole_lines(
     [
         # Who it is, and its place in the list of its time-out.
         ("client_high", "u8"),
@@ -123,13 +151,19 @@ FLOW = np.dtype(
         ("application", "u2"),
         ("evidence", "u1"),
         ("source", "u1"),
+        ("quic", "u1"),
+        ("quic_attempt", "u1"),  # the connection attempt whose octets are in `stream`, or that gave the name
         ("icmp_errors", "i8"),
         ("first_ns", "i8"),
         ("serial", "i8"),
         ("retransmitted_octets", "i8"),
         ("after_close_octets", "i8"),
-    ],
-    align=True,
+        # QUIC: the hash of the name, and (their first octets) the connection ids that the client's Initials go to.
+        ("quic_name", "u8"),
+        ("quic_first_id", "u8"),
+        ("quic_last_id", "u8"),
+        ("quic_server_id", "u8"),
+    ]
 )
 
 # Volume of an undecided flow, or of fragments whose first has not come in one interval.
@@ -206,6 +240,9 @@ STREAM = np.dtype(
 # A host name as seen on the wire, once.
 NAME = np.dtype([("hash", "u8"), ("offset", "i4"), ("length", "i4"), ("next", "i4")])
 
+# What a QUIC connection was decided to be, for its flow on another port; key 0: none.
+CONNECTION = np.dtype([("key", "u8"), ("application", "u2"), ("evidence", "u1")], align=True)
+
 # The meter's scalars.
 STATE = np.dtype(
     [
@@ -236,6 +273,14 @@ STATE = np.dtype(
         ("name_count", "i8"),
         ("name_octets", "i8"),
         ("inspection_packets", "i8"),
+        # The datagram that status QUIC is about.
+        ("trap_place", "i8"),  # its flow, -1 none
+        ("trap_serial", "i8"),
+        ("trap_from_end", "i8"),  # 1: sent by the flow's server
+        ("trap_from_server", "i8"),  # 1: sent by the QUIC server
+        ("trap_start", "i8"),  # where its payload is in the buffer
+        ("trap_octets", "i8"),
+        ("trap_id", "u8"),  # first octets of the connection id that it goes to
         # Accounts: every frame is in exactly one of metered (posted or held), waiting or unmetered.
         ("observed_frames", "i8"),
         ("observed_octets", "i8"),
@@ -271,6 +316,7 @@ class Tables(NamedTuple):
     `streams` STREAM[p]; `stream_oldest`, `stream_newest` i4[2]: the ends of the lists of those given out, firm and
     floating. `stream_data` u1[p, octets], `stream_filled` u1[p, octets / 8], a bit for each. `scratch` u1[n]: one name
     or hello at a time.
+    `connections` CONNECTION[c], each at the place that its key says.
     `names` NAME[q], `name_index` i4[2^k], `name_pool` u1[...]. `log` FLOW[l], empty where no flows are asked for.
     `unmetered_frames`, `unmetered_octets` i8[len(UNMETERED)]; `evidence_flows` i8[len(EVIDENCE)].
     """
@@ -295,6 +341,7 @@ class Tables(NamedTuple):
     stream_data: np.ndarray
     stream_filled: np.ndarray
     scratch: np.ndarray
+    connections: np.ndarray
     names: np.ndarray
     name_index: np.ndarray
     name_pool: np.ndarray

@@ -6,7 +6,7 @@ frame. What leaves the tables goes to a sink, in the order in which it happened.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +16,8 @@ from classifier.errors import ConservationError
 from classifier.kernels.meter import meter_frames
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
-from classifier.kernels.state import DONE, FLOWS, INTERVAL, NAMES, THEN_FINISH, THEN_NOTHING, THEN_POST, USAGE
+from classifier.kernels.state import DONE, FLOWS, INTERVAL, NAMES, QUIC, THEN_FINISH, THEN_NOTHING, THEN_POST, USAGE
+from classifier.metering.quic import DatagramReader, answer_trap
 from classifier.metering.tables import FAR_FUTURE_NS, Limits, make_tables
 from classifier.records import EVIDENCE, FRAME, UNMETERED
 
@@ -72,8 +73,9 @@ class MeterTotals:
 class Meter:
     """Frames to flows to usage.
 
-    `intervals(clock_ns)` gives the interval [start, end) that holds an instant. `log_flows`: give ended flows to the sink
-    too. `seed` fixes the hashes; nothing that is reported depends on it.
+    `intervals(clock_ns)` gives the interval [start, end) that holds an instant. `quic` reads the datagrams of flows that may
+    be QUIC, until they are decided. `log_flows`: give ended flows to the sink too. `seed` fixes the hashes; nothing that is
+    reported depends on it.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Meter:
         subscriber_ranges: Ranges,
         intervals: Callable[[int], tuple[int, int]],
         sink: Sink,
+        quic: DatagramReader,
         *,
         listed_subscribers: int = 0,
         limits: Limits | None = None,
@@ -94,6 +97,7 @@ class Meter:
         self._state = self._tables.state[0]
         self._intervals = intervals
         self._sink = sink
+        self._quic = quic
         self._listed = listed_subscribers
         self._interval_open = False
         self._posted_frames = 0
@@ -109,6 +113,8 @@ class Meter:
             if status == INTERVAL:
                 time_ns = min(int(frames[position].time_ns), FAR_FUTURE_NS - 1)
                 self._next_interval(max(time_ns, int(self._state.clock_ns)))
+            elif status == QUIC:
+                answer_trap(self._tables, self._quic, buffer)
             else:
                 self._make_room(status)
 
@@ -146,8 +152,13 @@ class Meter:
             evidence_flows=tuple((name, int(tables.evidence_flows[i])) for i, name in enumerate(EVIDENCE)),
             retransmitted_octets=int(state.retransmitted_octets),
             after_close_octets=int(state.after_close_octets),
-            overflows=tuple((text, int(state[field])) for field, text in OVERFLOWS.items() if state[field]),
+            overflows=tuple((text, count) for text, count in self._overflows() if count),
         )
+
+    def _overflows(self) -> Iterator[tuple[str, int]]:
+        for field, text in OVERFLOWS.items():
+            yield text, int(self._state[field])
+        yield "QUIC connections forgotten for others", self._quic.evicted
 
     def subscriber_entries(self) -> np.ndarray:
         """SUBSCRIBER[n] by subscriber number, a copy; those that are listed, and number 0, have version 0."""

@@ -17,6 +17,8 @@ from classifier.kernels.packet import PACKET
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 from classifier.kernels.state import (
+    CACHE_LINE_OCTETS,
+    CONNECTION,
     FLOW,
     FRAGMENT,
     HELD,
@@ -35,7 +37,6 @@ from classifier.kernels.state import (
 from classifier.kernels.streams import FLOATING_OFFSET
 from classifier.records import EVIDENCE, UNMETERED
 
-CACHE_LINE_OCTETS = 64
 BEFORE_ALL_NS = -(2**63)
 FAR_FUTURE_NS = 2**63 - 1
 FLOW_CAPACITY_LIMIT = 1 << 24
@@ -56,6 +57,7 @@ class Limits:
     fragments: int = 1 << 12
     streams: int = 1 << 10
     stream_octets: int = 1 << 14
+    quic_connections: int = 1 << 12
     names: int = 1 << 16
     name_octets: int = 1 << 22
     flow_log: int = 1 << 12
@@ -73,6 +75,7 @@ class Limits:
             ("subscribers", 1),
             ("fragments", 1),
             ("streams", 1),
+            ("quic_connections", 1),
             ("names", 1),
             ("held_volumes", 1),
             ("stream_octets", 2 * FLOATING_OFFSET),
@@ -125,6 +128,7 @@ def make_tables(
     state[0].free_flow = -1
     state[0].free_stream = -1
     state[0].posting_order = -1
+    state[0].trap_place = -1
     state[0].flow_capacity = limits.flows
     state[0].inspection_packets = limits.inspection_packets
     held = _records(limits.held_volumes, HELD)
@@ -161,6 +165,7 @@ def make_tables(
         stream_data=np.zeros((limits.streams, limits.stream_octets), np.uint8),
         stream_filled=np.zeros((limits.streams, -(-limits.stream_octets // 8)), np.uint8),
         scratch=np.zeros(SCRATCH_OCTETS, np.uint8),
+        connections=_records(limits.quic_connections, CONNECTION),
         names=_records(limits.names, NAME),
         name_index=_none(_power_of_two(limits.names)),
         name_pool=np.zeros(limits.name_octets, np.uint8),

@@ -10,6 +10,7 @@ from frames import Sent, batch
 
 from classifier.catalogue.compile import compile_catalogue
 from classifier.catalogue.records import Application, Catalogue
+from classifier.detection.quic import QuicReader
 from classifier.metering.meter import Meter, MeterTotals
 from classifier.metering.tables import Limits
 from classifier.records import EVIDENCE, FLOW_END, NAME_SOURCE, STANDING
@@ -171,7 +172,9 @@ SMALL = {"flows": 512, "subscribers": 64, "usage_rows": 512, "held_volumes": 64,
 SMALL |= {"stream_octets": 8192, "names": 256, "name_octets": 1 << 16, "flow_log": 256}
 
 
-def measure(frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_flows=True, **limits) -> Outcome:
+def measure(
+    frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_flows=True, quic=None, **limits
+) -> Outcome:
     """Meter `frames` to their end. Whatever they are, each frame and octet must have ended in exactly one place."""
     gatherer = Gatherer()
     meter = Meter(
@@ -179,6 +182,7 @@ def measure(frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_
         compile_subscribers([ip_network(text) for text in NETWORKS], ()),
         interval_of,
         gatherer,
+        quic or QuicReader(),
         limits=Limits(**(SMALL | limits)),
         log_flows=log_flows,
         seed=seed,
