@@ -157,6 +157,7 @@ def reset_flow(flow, state):
     flow.application = 0
     flow.evidence = 0
     flow.source = 0
+    flow.backed = 0
     flow.posted_client_octets = 0
     flow.posted_server_octets = 0
     flow.posted_client_packets = 0

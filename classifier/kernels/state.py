@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from classifier.kernels.notes import Notes
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 
@@ -123,6 +124,7 @@ FLOW = np.dtype(
         ("application", "u2"),
         ("evidence", "u1"),
         ("source", "u1"),
+        ("backed", "u1"),  # a trusted resolver gave the name to the address that it was sent to
         ("icmp_errors", "i8"),
         ("first_ns", "i8"),
         ("serial", "i8"),
@@ -236,6 +238,8 @@ STATE = np.dtype(
         ("name_count", "i8"),
         ("name_octets", "i8"),
         ("inspection_packets", "i8"),
+        ("resolvers_trusted", "i8"),  # 1 where trusted resolvers are configured: only they teach
+        ("dns_grace_ns", "i8"),
         # Accounts: every frame is in exactly one of metered (posted or held), waiting or unmetered.
         ("observed_frames", "i8"),
         ("observed_octets", "i8"),
@@ -256,6 +260,8 @@ STATE = np.dtype(
         ("held_over", "i8"),
         ("fragments_over", "i8"),
         ("names_over", "i8"),
+        ("queries_over", "i8"),
+        ("learned_over", "i8"),
     ]
 )
 
@@ -271,6 +277,7 @@ class Tables(NamedTuple):
     `streams` STREAM[p]; `stream_oldest`, `stream_newest` i4[2]: the ends of the lists of those given out, firm and
     floating. `stream_data` u1[p, octets], `stream_filled` u1[p, octets / 8], a bit for each. `scratch` u1[n]: one name
     or hello at a time.
+    `queries`, `learned`: DNS queries without an answer, and what answers said. `answers` ANSWER[ANSWERS]: of one message.
     `names` NAME[q], `name_index` i4[2^k], `name_pool` u1[...]. `log` FLOW[l], empty where no flows are asked for.
     `unmetered_frames`, `unmetered_octets` i8[len(UNMETERED)]; `evidence_flows` i8[len(EVIDENCE)].
     """
@@ -299,6 +306,9 @@ class Tables(NamedTuple):
     name_index: np.ndarray
     name_pool: np.ndarray
     log: np.ndarray
+    queries: Notes
+    learned: Notes
+    answers: np.ndarray
     unmetered_frames: np.ndarray
     unmetered_octets: np.ndarray
     evidence_flows: np.ndarray
