@@ -26,7 +26,7 @@ APPLICATIONS = ("unknown", "alpha", "beta", "gamma")
 
 
 @cache
-def lookup():
+def lookup(trusted_resolvers: tuple[str, ...] = ()):
     """A catalogue of three applications."""
 
     def application(name, addresses, complete):
@@ -49,7 +49,7 @@ def lookup():
         application("beta", ("203.0.113.128/25",), False),
         application("gamma", (), False),
     )
-    return compile_catalogue(Catalogue(listed, ()))
+    return compile_catalogue(Catalogue(listed, ()), trusted_resolvers)
 
 
 def interval_of(clock_ns: int) -> tuple[int, int]:
@@ -171,11 +171,13 @@ SMALL = {"flows": 512, "subscribers": 64, "usage_rows": 512, "held_volumes": 64,
 SMALL |= {"stream_octets": 8192, "names": 256, "name_octets": 1 << 16, "flow_log": 256}
 
 
-def measure(frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_flows=True, **limits) -> Outcome:
+def measure(
+    frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_flows=True, trusted_resolvers=(), **limits
+) -> Outcome:
     """Meter `frames` to their end. Whatever they are, each frame and octet must have ended in exactly one place."""
     gatherer = Gatherer()
     meter = Meter(
-        lookup(),
+        lookup(trusted_resolvers),
         compile_subscribers([ip_network(text) for text in NETWORKS], ()),
         interval_of,
         gatherer,
