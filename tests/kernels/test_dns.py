@@ -105,7 +105,12 @@ def read(octets: bytes, before=b"", behind=b"") -> Message:
     if count < 0:
         return Message(name, kind)
     rows = [
-        (int(row.owner), int(row.kind), int(row.ttl_seconds), buffer[row.position : row.position + row.octets].tobytes())
+        (
+            int(row.owner),
+            int(row.kind),
+            int(row.ttl_seconds),
+            buffer[row.position : row.position + row.octets].tobytes(),
+        )
         for row in RECORDS[:count]
     ]
     hints = []

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 import pytest
 from dns_messages import A, AAAA, HTTPS, address, alias, answer_message, query_message, service
-from frames import ACK, PSH, SYN, TCP, UDP, Sent, client_hello, ip_packet, modest, udp_datagram
+from frames import ACK, PSH, SYN, TCP, UDP, Sent, batch, client_hello, ip_packet, modest, udp_datagram
 from hypothesis import given
 from hypothesis import strategies as st
-from meters import ALPHA_ADDRESS, BETA_ADDRESS, OTHER_ADDRESS, SECOND_NS, START_NS, measure
+from meters import (
+    ALPHA_ADDRESS,
+    BETA_ADDRESS,
+    OTHER_ADDRESS,
+    SECOND_NS,
+    SMALL,
+    START_NS,
+    Gatherer,
+    interval_of,
+    measure,
+)
 from twin_meter import Packet
+
+from classifier.catalogue.compile import compile_catalogue
+from classifier.catalogue.load import load_catalogue
+from classifier.metering.meter import Meter
+from classifier.metering.tables import Limits
+from classifier.subscribers.compile import compile_subscribers
 
 ME, NEIGHBOUR = "10.0.0.1", "10.0.0.2"
 RESOLVER, ROGUE = "192.0.2.53", "198.51.100.53"
@@ -78,7 +95,9 @@ class Line:
         """(application, evidence, source) of the flows that are not DNS, in the order in which they began."""
         flows = sorted(self.measure().flows, key=lambda flow: flow.first_ns)
         return [
-            (flow.application, flow.evidence, flow.source) for flow in flows if 53 not in (flow.client_port, flow.server_port)
+            (flow.application, flow.evidence, flow.source)
+            for flow in flows
+            if 53 not in (flow.client_port, flow.server_port)
         ]
 
     def verdict(self) -> tuple[str, str, str]:
@@ -148,7 +167,10 @@ POISON = {
     "a record cut short": Line().ask().reply([*GOOD, address("www.alpha.example", FURTHER)[:-1]]),
     "asked by the server's end": Line().send(RESOLVER, 53, ME, 40000, query_message("www.alpha.example")).reply(GOOD),
     "a rogue resolver": Line().look_up(resolver=ROGUE),
-    "the first answer came, and it was another": Line().ask().reply([address("www.alpha.example", FURTHER)]).reply(GOOD),
+    "the first answer came, and it was another": Line()
+    .ask()
+    .reply([address("www.alpha.example", FURTHER)])
+    .reply(GOOD),
 }
 
 
@@ -324,12 +346,34 @@ def test_an_answer_that_the_capture_cut_or_that_came_in_fragments_teaches_nothin
 
 def test_dns_itself_is_not_named_by_dns():
     """Trick 15: megabytes over port 53 stay what they are, even to an address that an answer named."""
-    line = Line().look_up(text=ROGUE)
+    catalogue = load_catalogue()
+    sink = Gatherer(catalogue.application_names)
+    meter = Meter(
+        compile_catalogue(catalogue, TRUSTED),
+        compile_subscribers([ip_network("10.0.0.0/8")], ()),
+        interval_of,
+        sink,
+        limits=Limits(**SMALL),
+        log_flows=True,
+        seed=3,
+    )
+    sink.meter = meter
+    line = Line().look_up("www.taobao.com", ROGUE)
     for number in range(20):
         line.send(ME, 47000, ROGUE, 53, bytes([number]) * 1200).send(ROGUE, 53, ME, 47000, b"\0" * 1200)
-    flows = [flow for flow in line.measure().flows if flow.server == ROGUE]
-    # The catalogue of these tests has no application for port 53, and so no service: the address was named.
-    assert [flow.application for flow in flows] == ["alpha"]
+    line.datagrams(ROGUE, 4433)
+    meter.feed(*batch([packet.sent() for packet in line.packets]))
+    meter.finish()
+    found = {(flow.server, flow.server_port): (flow.application, flow.evidence) for flow in sink.ended}
+    assert found == {
+        (RESOLVER, 53): ("dns", "address"),
+        (ROGUE, 53): ("dns", "none"),
+        (ROGUE, 4433): ("taobao", "claimed"),
+    }
+    tunnel = sum(
+        len(packet.packet()) for packet in line.packets if 47000 in (packet.source_port, packet.destination_port)
+    )
+    assert sum(v[0] + v[1] for key, v in sink.volumes.items() if key[2:4] == ("dns", "none")) == tunnel
 
 
 def test_a_flood_leaves_what_others_have_learned_and_is_counted():
