@@ -1,6 +1,6 @@
 """Inspection of a flow that is not decided yet: octets into reassembly, names out of it.
 
-A new way to learn a name (QUIC, DNS) gets its place here, beside `inspect_segment`. A name is only *named* at first: it
+A new way to learn a name (QUIC) gets its place here, beside `inspect_segment`. A name is only *named* at first: it
 counts once the server has answered after it (accounting 2.4), and until then its octets are kept to be compared with
 whatever else the sender writes at the same sequence numbers.
 """

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 import dpkt
 import numpy as np
 import pytest
-from dns_messages import A, AAAA, CNAME, HTTPS, TXT, address, alias, answer_message, query_message, record, service
+from dns_messages import AAAA, CNAME, HTTPS, TXT, A, address, alias, answer_message, query_message, record, service
 from frames import modest, read_only
 from hypothesis import given
 from hypothesis import strategies as st

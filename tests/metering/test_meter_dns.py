@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 import pytest
-from dns_messages import A, AAAA, HTTPS, address, alias, answer_message, query_message, service
+from dns_messages import AAAA, HTTPS, A, address, alias, answer_message, query_message, service
 from frames import ACK, PSH, SYN, TCP, UDP, Sent, batch, client_hello, ip_packet, modest, udp_datagram
 from hypothesis import given
 from hypothesis import strategies as st
