@@ -29,7 +29,10 @@ LINKS = ("mac", "vlan", "teid")
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """`[gateway]`. `trusted_resolvers` empty: any server that answers the subscriber's own query."""
+    """`[gateway]`. `trusted_resolvers` empty: any server that answers the subscriber's own query.
+
+    `dns_grace_seconds`: how long a DNS answer counts after its time to live, as clients keep what they have once looked up.
+    """
 
     name: str = "freeflow"
     timezone: str = "UTC"
@@ -38,6 +41,7 @@ class Gateway:
     subscribers: Path | None = None
     signatures: tuple[Path | str, ...] = (BUILTIN_SIGNATURES,)
     interval_seconds: int = 10
+    dns_grace_seconds: int = 300
     month_starts_on: int = 1
 
     @property
@@ -152,6 +156,7 @@ _FILE = Checker(
                     "subscribers": TEXT,
                     "signatures": many(TEXT, 1),
                     "interval_seconds": whole(1, 86400),
+                    "dns_grace_seconds": whole(0, 86400),
                     "month_starts_on": whole(1, 31),
                 },
             ),

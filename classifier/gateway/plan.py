@@ -90,6 +90,7 @@ def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_n
             udp_idle_seconds=flows.udp_idle_seconds,
             other_idle_seconds=flows.other_idle_seconds,
             closed_seconds=flows.closed_seconds,
+            dns_grace_seconds=gateway.dns_grace_seconds,
         ),
         notices=tuple(_notices(programmes, subscribers, configuration)),
     )

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from classifier.iana import PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_RST, TCP_SYN
+from classifier.iana import PORT_DNS, PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_RST, TCP_SYN
 from classifier.kernels.connections import begins_connection
 from classifier.kernels.deliver import deliver, take_part
 from classifier.kernels.flows import end_flow, find_flow, flow_tag, open_flow
 from classifier.kernels.fragments import find_fragment, first_fragment, fragment_home, later_fragment
 from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_fragment, inspect_segment
 from classifier.kernels.jit import helper
+from classifier.kernels.learned import observe_dns
 from classifier.kernels.order import order_touch
 from classifier.kernels.quic import inspect_datagram
 from classifier.kernels.ranges import locate
@@ -53,6 +54,8 @@ def meter_packet(tables, buffer, packet):
     from_server = match & 1
     if packet.fragment == 1 and tables.flows[place].subscriber >= 0:
         first_fragment(tables, packet, place, from_server)
+    if packet.source_port == PORT_DNS or packet.destination_port == PORT_DNS:
+        observe_dns(tables, buffer, packet, place, from_server)
     if packet.protocol == PROTOCOL_TCP:
         meter_segment(tables, buffer, packet, place, from_server)
     else:

@@ -159,6 +159,7 @@ def reset_flow(flow, state):
     flow.source = 0
     flow.quic = 0
     flow.quic_attempt = 0
+    flow.backed = 0
     flow.posted_client_octets = 0
     flow.posted_server_octets = 0
     flow.posted_client_packets = 0

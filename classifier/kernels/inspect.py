@@ -40,7 +40,7 @@ from classifier.kernels.streams import (
     stream_open,
 )
 from classifier.kernels.tls import NO_NAME, NOT_THIS, tls_begins, tls_name
-from classifier.kernels.verdict import decide, name_rule
+from classifier.kernels.verdict import decide, match_name
 from classifier.records import SOURCE_HTTP_HOST, SOURCE_TLS_SNI
 
 
@@ -175,11 +175,11 @@ def take_name(tables, place, found, source, stream):
     flow.source = source
     if found & (TWO_HOSTS | IS_CONNECT) or stream.conflict:
         flow.contradicted = 1
-    flow.rule = name_rule(tables, octets)
+    flow.name_from_server = stream.from_server
+    match_name(tables, flow, octets)
     if found & IS_CONNECT:
         stream_close(tables, place)
         return
-    flow.name_from_server = stream.from_server
     flow.name_end = (np.int64(stream.base_sequence) + stream.front) & 0xFFFFFFFF
     flow.phase = PHASE_NAMED
 

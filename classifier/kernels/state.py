@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from classifier.kernels.notes import Notes
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 
@@ -153,6 +154,7 @@ FLOW = whole_lines(
         ("source", "u1"),
         ("quic", "u1"),
         ("quic_attempt", "u1"),  # the connection attempt whose octets are in `stream`, or that gave the name
+        ("backed", "u1"),  # a trusted resolver gave the name to the address that it was sent to
         ("icmp_errors", "i8"),
         ("first_ns", "i8"),
         ("serial", "i8"),
@@ -281,6 +283,8 @@ STATE = np.dtype(
         ("trap_start", "i8"),  # where its payload is in the buffer
         ("trap_octets", "i8"),
         ("trap_id", "u8"),  # first octets of the connection id that it goes to
+        ("resolvers_trusted", "i8"),  # 1 where trusted resolvers are configured: only they teach
+        ("dns_grace_ns", "i8"),
         # Accounts: every frame is in exactly one of metered (posted or held), waiting or unmetered.
         ("observed_frames", "i8"),
         ("observed_octets", "i8"),
@@ -301,6 +305,8 @@ STATE = np.dtype(
         ("held_over", "i8"),
         ("fragments_over", "i8"),
         ("names_over", "i8"),
+        ("queries_over", "i8"),
+        ("learned_over", "i8"),
     ]
 )
 
@@ -317,6 +323,7 @@ class Tables(NamedTuple):
     floating. `stream_data` u1[p, octets], `stream_filled` u1[p, octets / 8], a bit for each. `scratch` u1[n]: one name
     or hello at a time.
     `connections` CONNECTION[c], each at the place that its key says.
+    `queries`, `learned`: DNS queries without an answer, and what answers said. `answers` ANSWER[ANSWERS]: of one message.
     `names` NAME[q], `name_index` i4[2^k], `name_pool` u1[...]. `log` FLOW[l], empty where no flows are asked for.
     `unmetered_frames`, `unmetered_octets` i8[len(UNMETERED)]; `evidence_flows` i8[len(EVIDENCE)].
     """
@@ -346,6 +353,9 @@ class Tables(NamedTuple):
     name_index: np.ndarray
     name_pool: np.ndarray
     log: np.ndarray
+    queries: Notes
+    learned: Notes
+    answers: np.ndarray
     unmetered_frames: np.ndarray
     unmetered_octets: np.ndarray
     evidence_flows: np.ndarray

@@ -9,7 +9,9 @@ import numpy as np
 
 from classifier.iana import PROTOCOL_TCP, PROTOCOL_UDP
 from classifier.kernels.domains import match_domain
+from classifier.kernels.hashing import hash_octets
 from classifier.kernels.jit import helper
+from classifier.kernels.learned import is_learned, learned_application
 from classifier.kernels.names import FOLDED_AT, fold_name
 from classifier.kernels.ranges import locate
 from classifier.kernels.signatures import (
@@ -28,18 +30,30 @@ from classifier.records import (
     EVIDENCE_NONE,
     EVIDENCE_VERIFIED,
     SOURCE_ADDRESS,
+    SOURCE_DNS,
     SOURCE_NONE,
 )
 
 
 @helper
-def name_rule(tables, octets):
-    """The catalogue's rule for the raw name of `octets` octets in scratch, or RULE_…"""
+def match_name(tables, flow, octets):
+    """Give the flow the catalogue's rule for the raw name of `octets` octets in scratch, or RULE_…, and see what backs it.
+
+    `name_from_server` is known. What a trusted resolver said is looked up now, as the name itself is not kept.
+    """
+    flow.backed = 0
     folded = fold_name(tables.scratch, octets)
     if folded == 0:
-        return RULE_NO_HOST_NAME
+        flow.rule = RULE_NO_HOST_NAME
+        return
     rule = match_domain(tables.lookup.domains, tables.scratch, FOLDED_AT, folded)
-    return rule if rule >= 0 else RULE_NO_MATCH
+    flow.rule = rule if rule >= 0 else RULE_NO_MATCH
+    if rule >= 0 and tables.state[0].resolvers_trusted:
+        name = hash_octets(tables.state[0].seed, tables.scratch, FOLDED_AT, folded)
+        high, low = flow.server_high, flow.server_low
+        if flow.name_from_server:
+            high, low = flow.client_high, flow.client_low
+        flow.backed = is_learned(tables, flow, high, low, name)
 
 
 @helper
@@ -70,7 +84,7 @@ def decide_by_name(tables, flow):
     flow.application = application
     if flow.contradicted:
         flow.evidence = EVIDENCE_CONTRADICTED
-    elif relation == RELATION_OWN:
+    elif relation == RELATION_OWN or flow.backed:
         flow.evidence = EVIDENCE_VERIFIED
     elif relation == RELATION_LISTED or lookup.rule_anywhere[flow.rule] or not lookup.complete[application]:
         flow.evidence = EVIDENCE_CLAIMED
@@ -80,7 +94,7 @@ def decide_by_name(tables, flow):
 
 @helper
 def decide_by_address(tables, flow):
-    """No name: the address that an application alone uses, else the service by its port."""
+    """No name: what DNS answers called the address, the address that an application alone uses, the service by its port."""
     if flow.contradicted:
         return
     if flow.subscriber >= 0 and not flow.subscriber_is_client:
@@ -88,20 +102,49 @@ def decide_by_address(tables, flow):
     else:
         high, low, port = flow.server_high, flow.server_low, np.int64(flow.server_port)
     lookup = tables.lookup
-    row = locate(lookup.ranges, flow.version, high, low)
-    if row >= 0 and lookup.owner[row] > 0:
-        flow.application = lookup.owner[row]
-        flow.evidence = EVIDENCE_ADDRESS
-        flow.source = SOURCE_ADDRESS
-        return
     if flow.protocol == PROTOCOL_TCP:
         service = np.int64(lookup.service_application[SERVICE_TCP, port])
     elif flow.protocol == PROTOCOL_UDP:
         service = np.int64(lookup.service_application[SERVICE_UDP, port])
     else:
+        service = -1
+    row = locate(lookup.ranges, flow.version, high, low)
+    if service == 0 and flow.subscriber_is_client and flow.source == SOURCE_NONE:
+        if decide_by_answers(tables, flow, row):
+            return
+    if row >= 0 and lookup.owner[row] > 0:
+        flow.application = lookup.owner[row]
+        flow.evidence = EVIDENCE_ADDRESS
+        flow.source = SOURCE_ADDRESS
+        return
+    if service < 0:
         return
     flow.application = service
     flow.source = SOURCE_NONE
     if service > 0 and locate(lookup.trusted, flow.version, high, low) >= 0:
         flow.evidence = EVIDENCE_ADDRESS
         flow.source = SOURCE_ADDRESS
+
+
+@helper
+def decide_by_answers(tables, flow, row):
+    """The name that DNS answers gave to the server's address, whose row of ranges is `row`; 0 where they say nothing.
+
+    The client has named nobody here, and others may be served at the same address: so it is verified only where the
+    application alone uses it, else claimed. What an untrusted resolver says, the subscriber may have made up: it never
+    stands against a list of addresses.
+    """
+    lookup = tables.lookup
+    high, low = flow.server_high, flow.server_low
+    application = learned_application(tables, flow, high, low)
+    if application == 0:
+        return 0
+    trusted = tables.state[0].resolvers_trusted
+    owner = np.int64(lookup.owner[row]) if row >= 0 else 0
+    relation = np.int64(lookup.relation[row, application]) if row >= 0 else RELATION_NONE
+    if not trusted and (owner > 0 or (lookup.complete[application] and relation == RELATION_NONE)):
+        return 0
+    flow.application = application
+    flow.evidence = EVIDENCE_VERIFIED if trusted and relation == RELATION_OWN else EVIDENCE_CLAIMED
+    flow.source = SOURCE_DNS
+    return 1

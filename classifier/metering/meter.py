@@ -33,6 +33,8 @@ OVERFLOWS = {
     "held_over": "volumes decided early for want of room",
     "fragments_over": "datagrams whose first fragment never came",
     "names_over": "names not kept",
+    "queries_over": "DNS queries forgotten before their answer",
+    "learned_over": "names from DNS forgotten before their time",
 }
 
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from classifier.errors import ConfigurationError
 from classifier.kernels.bundle import Bundle
+from classifier.kernels.dns import ANSWER, ANSWERS
 from classifier.kernels.names import SCRATCH_OCTETS, SHOWN_OCTETS
+from classifier.kernels.notes import MARKS, NOTE, NOTE_OWNER, Notes
 from classifier.kernels.packet import PACKET
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
@@ -62,6 +64,11 @@ class Limits:
     name_octets: int = 1 << 22
     flow_log: int = 1 << 12
     inspection_packets: int = 32
+    dns_queries: int = 1 << 14
+    dns_queries_each: int = 128
+    dns_names: int = 1 << 18
+    dns_names_each: int = 512
+    dns_grace_seconds: int = 300
     tcp_idle_seconds: int = 7440
     tcp_transitory_seconds: int = 240
     udp_idle_seconds: int = 300
@@ -78,6 +85,10 @@ class Limits:
             ("quic_connections", 1),
             ("names", 1),
             ("held_volumes", 1),
+            ("dns_queries", 1),
+            ("dns_queries_each", 1),
+            ("dns_names", 1),
+            ("dns_names_each", 1),
             ("stream_octets", 2 * FLOATING_OFFSET),
             ("name_octets", 2 * SHOWN_OCTETS),
             ("flow_log", 2 * LOG_MARGIN),
@@ -100,6 +111,17 @@ def _aligned_records(count: int, kind: np.dtype) -> np.ndarray:
     octets = np.zeros(count * kind.itemsize + CACHE_LINE_OCTETS, np.uint8)
     first = -octets.ctypes.data % CACHE_LINE_OCTETS
     return octets[first : first + count * kind.itemsize].view(kind).view(np.recarray)
+
+
+def _notes(capacity: int, share: int, subscribers: int) -> Notes:
+    """An empty table of notes; `share` of them for one subscriber."""
+    return Notes(
+        rows=_records(1 + capacity, NOTE),
+        index=np.zeros(_power_of_two(capacity), np.int32),
+        owners=_records(subscribers, NOTE_OWNER),
+        marks=np.zeros(MARKS, np.int64),
+        share=share,
+    )
 
 
 def _none(count: int) -> np.ndarray:
@@ -131,6 +153,8 @@ def make_tables(
     state[0].trap_place = -1
     state[0].flow_capacity = limits.flows
     state[0].inspection_packets = limits.inspection_packets
+    state[0].dns_grace_ns = limits.dns_grace_seconds * 10**9
+    state[0].resolvers_trusted = (lookup.trusted.v4_value >= 0).any() or (lookup.trusted.v6_value >= 0).any()
     held = _records(limits.held_volumes, HELD)
     held["next"] = np.arange(1, limits.held_volumes + 1)
     held["next"][-1] = -1
@@ -170,6 +194,9 @@ def make_tables(
         name_index=_none(_power_of_two(limits.names)),
         name_pool=np.zeros(limits.name_octets, np.uint8),
         log=_records(limits.flow_log if log_flows else 0, FLOW),
+        queries=_notes(limits.dns_queries, limits.dns_queries_each, subscribers),
+        learned=_notes(limits.dns_names, limits.dns_names_each, subscribers),
+        answers=_records(ANSWERS, ANSWER),
         unmetered_frames=np.zeros(len(UNMETERED), np.int64),
         unmetered_octets=np.zeros(len(UNMETERED), np.int64),
         evidence_flows=np.zeros(len(EVIDENCE), np.int64),

@@ -27,7 +27,7 @@ APPLICATIONS = ("unknown", "alpha", "beta", "gamma")
 
 
 @cache
-def lookup():
+def lookup(trusted_resolvers: tuple[str, ...] = ()):
     """A catalogue of three applications."""
 
     def application(name, addresses, complete):
@@ -50,7 +50,7 @@ def lookup():
         application("beta", ("203.0.113.128/25",), False),
         application("gamma", (), False),
     )
-    return compile_catalogue(Catalogue(listed, ()))
+    return compile_catalogue(Catalogue(listed, ()), trusted_resolvers)
 
 
 def interval_of(clock_ns: int) -> tuple[int, int]:
@@ -173,12 +173,19 @@ SMALL |= {"stream_octets": 8192, "names": 256, "name_octets": 1 << 16, "flow_log
 
 
 def measure(
-    frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_flows=True, quic=None, **limits
+    frames: list[Sent],
+    *,
+    batch_frames: int = 4096,
+    seed: int = 1,
+    log_flows=True,
+    quic=None,
+    trusted_resolvers=(),
+    **limits,
 ) -> Outcome:
     """Meter `frames` to their end. Whatever they are, each frame and octet must have ended in exactly one place."""
     gatherer = Gatherer()
     meter = Meter(
-        lookup(),
+        lookup(trusted_resolvers),
         compile_subscribers([ip_network(text) for text in NETWORKS], ()),
         interval_of,
         gatherer,
