@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from classifier.kernels.bindings import Bound
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 
@@ -19,11 +20,14 @@ INTERVAL = 1  # a packet lies at or past `interval_end_ns`: close the interval, 
 USAGE = 2  # the usage table is half full: take its rows
 FLOWS = 3  # the log of ended flows is nearly full: take it
 NAMES = 4  # the table of names is nearly full: take the log, drop what no flow needs
+WATCH = 5  # the frame before it may speak about addresses: read it, write the changes
+EXPIRY = 6  # a packet lies at or past `next_expiry_ns`: write what has ended
 
 # What `meter_frames` does behind the last frame.
 THEN_NOTHING = 0
 THEN_POST = 1
 THEN_FINISH = 2
+THEN_BIND = 3
 
 # What a flow waits for, in how many steps it moves to the next list.
 ORDER_CLOSED, ORDER_TRANSITORY, ORDER_ESTABLISHED, ORDER_UDP, ORDER_OTHER = range(5)
@@ -256,6 +260,17 @@ STATE = np.dtype(
         ("held_over", "i8"),
         ("fragments_over", "i8"),
         ("names_over", "i8"),
+        # Bindings of addresses, and lines.
+        ("next_expiry_ns", "i8"),  # when the next binding may end
+        ("binding_epoch", "i8"),
+        ("binding_slots", "i8"),  # places used so far
+        ("free_binding", "i8"),
+        ("change_count", "i8"),  # changes to be written, and the next of them
+        ("change_next", "i8"),
+        ("link_count", "i8"),
+        ("bindings_over", "i8"),
+        ("links_over", "i8"),
+        ("watched_cut", "i8"),
     ]
 )
 
@@ -272,6 +287,9 @@ class Tables(NamedTuple):
     floating. `stream_data` u1[p, octets], `stream_filled` u1[p, octets / 8], a bit for each. `scratch` u1[n]: one name
     or hello at a time.
     `names` NAME[q], `name_index` i4[2^k], `name_pool` u1[...]. `log` FLOW[l], empty where no flows are asked for.
+    `bound` Bound; `owners` OWNER beside `flows` and `changes` CHANGE[CHANGES], none where nothing is bound.
+    `watched_ports` i8[w], `watched_servers` Ranges: UDP to or from both may speak about addresses. `links` LINK[k],
+    `link_index` i4[2^k]: none without link binding.
     `unmetered_frames`, `unmetered_octets` i8[len(UNMETERED)]; `evidence_flows` i8[len(EVIDENCE)].
     """
 
@@ -303,4 +321,11 @@ class Tables(NamedTuple):
     unmetered_octets: np.ndarray
     evidence_flows: np.ndarray
     subscriber_ranges: Ranges
+    bound: Bound
+    owners: np.ndarray
+    changes: np.ndarray
+    watched_ports: np.ndarray
+    watched_servers: Ranges
+    links: np.ndarray
+    link_index: np.ndarray
     lookup: Lookup
