@@ -24,7 +24,11 @@ def test_a_subscriber_without_an_address_needs_somebody_who_tells_it(tmp_path):
     assert [(one.name, one.addresses) for one in plan.subscribers] == [("460001234567890", ())]
 
 
-def test_sections_that_are_not_heeded_yet_are_told(tmp_path):
-    path = write(tmp_path, "[radius]\nservers = ['10.0.0.2']\n[link_binding]\nby = 'mac'\n")
-    told = [notice for notice in load_plan(path).notices if notice.startswith("[")]
-    assert told == [f"[{name}] is read, but not heeded in this version" for name in ("radius", "link_binding")]
+def test_a_secret_that_cannot_be_had_is_told_before_the_first_frame(tmp_path):
+    path = write(tmp_path, "[radius]\nservers = ['10.0.0.2']\nsecret_file = 'secret'\n")
+    with pytest.raises(ConfigurationError, match=r"secret: no such file; check radius\.secret_file"):
+        load_plan(path)
+    (tmp_path / "secret").write_text("testing123\n")
+    plan = load_plan(path)
+    assert plan.secret == b"testing123"
+    assert "testing123" not in repr(plan), "a secret is not for logs"
