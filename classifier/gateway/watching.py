@@ -47,7 +47,9 @@ class AddressWatch:
         watch = Watch(self._bindings, radius_servers=radius.servers, dhcp_servers=dhcp.servers, secret=secret)
         self.observe = watch.observe
         self.notices = watch.notices
-        servers = [(net.version, int(net.network_address), net.prefixlen, 0) for net in (*radius.servers, *dhcp.servers)]
+        servers = [
+            (net.version, int(net.network_address), net.prefixlen, 0) for net in (*radius.servers, *dhcp.servers)
+        ]
         if dhcp.servers:
             servers.append((6, ALL_DHCP_RELAYS_AND_SERVERS, 128, 0))
         self.watched = Watched(

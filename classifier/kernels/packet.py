@@ -74,8 +74,8 @@ DEPTH_LIMIT = 4
 def decode(frame, packet, offset, captured_octets, wire_octets, link_type, owners):
     """Decode the frame at `offset` into `packet`; 0, or 1 + the UNMETERED code of why there is no IP packet.
 
-    `frame` uint8 buffer; lengths in octets; `owners` Owners, or the meter's tables: a tunnel is opened only where neither outer
-    address is a subscriber's (accounting 1.3). A tunnel that holds no good IP packet counts as the outer packet.
+    `frame` uint8 buffer; lengths in octets; `owners` Owners, or the meter's tables: a tunnel is opened only where neither
+    outer address is a subscriber's (accounting 1.3). A tunnel that holds no good IP packet counts as the outer packet.
     """
     if read_plain(frame, packet, offset, captured_octets, wire_octets, link_type):
         return 0

@@ -1,4 +1,4 @@
-"""A session under a configuration of RADIUS, DHCP or link binding, on frames that scapy built, and its totals by subscriber."""
+"""A session under a configuration of RADIUS, DHCP or link binding, on frames that scapy built; its totals by subscriber."""
 
 from __future__ import annotations
 

@@ -6,6 +6,15 @@ import pytest
 from binding_packets import INTERIM, ON, START, STOP, accounting, ack, dhcp_message, imsi, prefix_v6, response
 from bound_session import SERVER, Wire, datagram, run
 from frames import client_hello
+from scapy.layers.dhcp6 import (
+    DUID_LL,
+    DHCP6_Release,
+    DHCP6_Reply,
+    DHCP6OptClientId,
+    DHCP6OptIA_NA,
+    DHCP6OptIAAddress,
+    DHCP6OptServerId,
+)
 from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
 
 NAS, AAA = "192.0.2.1", "192.0.2.2"
@@ -80,7 +89,9 @@ def test_an_idle_session_is_over(tmp_path):
 
 
 def test_a_request_with_a_wrong_secret_binds_nothing_and_is_told(tmp_path):
-    wire = Wire().send(radius(accounting(START, "s1", imsi("460001"), address=ADDRESS, secret=b"guessed"))).talk(ADDRESS)
+    wire = (
+        Wire().send(radius(accounting(START, "s1", imsi("460001"), address=ADDRESS, secret=b"guessed"))).talk(ADDRESS)
+    )
     found = run(tmp_path, RADIUS, wire, subscribers=LISTED)
     assert found.octets == {ADDRESS: TALK}
     assert ("accounting requests with a wrong authenticator of RADIUS or DHCP", 1) in found.report.notices
@@ -221,3 +232,20 @@ def test_names_beyond_the_table_are_charged_together_and_addresses_beyond_it_sta
     assert found.octets == {"460009": TALK, "10.0.0.8": 59, "(beyond the subscriber table)": 86}
     assert ("addresses not bound, the table being full", 1) in found.report.notices
 
+
+def test_dhcpv6_binds_and_releases_to_all_servers(tmp_path):
+    address, duid = "2001:db8:5:9::7", DUID_LL(lladdr=MAC_A)
+
+    def message(kind):
+        lease = DHCP6OptIA_NA(iaid=1, ianaopts=[DHCP6OptIAAddress(addr=address, preflft=60, validlft=60)])
+        return bytes(kind(trid=1) / DHCP6OptClientId(duid=duid) / DHCP6OptServerId(duid=DUID_LL(lladdr=MAC_B)) / lease)
+
+    release = datagram(address, "ff02::1:2", 546, 547, message(DHCP6_Release))
+    wire = Wire().send(datagram("2001:db8:67::1", address, 547, 546, message(DHCP6_Reply))).talk(address)
+    wire.send(release).talk(address, 1, 2)
+    found = run(tmp_path, DHCP, wire).octets
+    offered = len(message(DHCP6_Reply)) + 48
+    assert found == {
+        bytes(duid).hex(): TALK_V6 + len(release),
+        "2001:db8:5:9::/64": offered + 49 + 50,
+    }

@@ -103,7 +103,12 @@ class Sums:
 
 
 packets = st.tuples(
-    st.just("packet"), st.sampled_from(ADDRESSES), st.booleans(), st.integers(1, 3), st.integers(0, 40), st.integers(0, 9)
+    st.just("packet"),
+    st.sampled_from(ADDRESSES),
+    st.booleans(),
+    st.integers(1, 3),
+    st.integers(0, 40),
+    st.integers(0, 9),
 )
 changes = st.tuples(
     st.just("change"), st.lists(st.tuples(st.sampled_from(PREFIXES), st.integers(-1, 5)), min_size=1, max_size=3)
