@@ -44,15 +44,15 @@ def meter_packet(tables, buffer, packet):
         packet.destination_port,
         packet.protocol,
     )
-    if match >= 0 and end_if_handed_on(tables, match >> 1):
+    if match >= 0 and tables.owners.shape[0] > 0 and end_if_handed_on(tables, match >> 1):
         match = -1
     if match >= 0:
-        if is_spoofed(tables, packet, match):
+        if tables.links.shape[0] > 0 and is_spoofed(tables, packet, match):
             return
         if ends_before(tables, packet, match):
             match = -1
     if match < 0:
-        if is_spoofed(tables, packet, match):
+        if tables.links.shape[0] > 0 and is_spoofed(tables, packet, match):
             return
         match = open_for_packet(tables, packet)
     place = match >> 1
@@ -235,9 +235,9 @@ def meter_quoted(tables, packet):
         packet.quoted_destination_port,
         packet.quoted_protocol,
     )
-    if match < 0 or end_if_handed_on(tables, match >> 1):
+    if match < 0 or (tables.owners.shape[0] > 0 and end_if_handed_on(tables, match >> 1)):
         return 0
-    if is_spoofed(tables, packet, match ^ 1):
+    if tables.links.shape[0] > 0 and is_spoofed(tables, packet, match ^ 1):
         return 1
     flow = tables.flows[match >> 1]
     sent = np.int64(flow.server_packets) if match & 1 else np.int64(flow.client_packets)

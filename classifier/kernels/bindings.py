@@ -158,9 +158,10 @@ def note_owner(tables, place):
 
 @helper
 def handed_on(tables, place):
-    """1 if the subscriber's address has changed hands since the flow's last packet, be it back to the same one."""
-    if tables.owners.shape[0] == 0:
-        return 0
+    """1 if the subscriber's address has changed hands since the flow's last packet, be it back to the same one.
+
+    To be asked only where there are owners.
+    """
     owner = tables.owners[place]
     epoch = tables.state[0].binding_epoch
     if owner.epoch == epoch:

@@ -120,7 +120,7 @@ def portless_flow(tables, version, protocol, source_high, source_low, destinatio
     """2 * place + (1 if the source is its server) of the flow without ports between two addresses, made if need be."""
     tag = flow_tag(tables, source_high, source_low, 0, destination_high, destination_low, 0, protocol)
     match = find_flow(tables, tag, version, source_high, source_low, 0, destination_high, destination_low, 0, protocol)
-    if match >= 0 and not end_if_handed_on(tables, match >> 1):
+    if match >= 0 and not (tables.owners.shape[0] > 0 and end_if_handed_on(tables, match >> 1)):
         return match
     return 2 * open_flow(
         tables, tag, version, source_high, source_low, 0, destination_high, destination_low, 0, protocol
@@ -184,7 +184,7 @@ def later_fragment(tables, packet):
     if (
         entry.serial > 0
         and tables.flows[entry.flow].serial == entry.serial
-        and not end_if_handed_on(tables, np.int64(entry.flow))
+        and not (tables.owners.shape[0] > 0 and end_if_handed_on(tables, np.int64(entry.flow)))
     ):
         return 2 * np.int64(entry.flow) + np.int64(entry.from_server)
     if entry.serial == 0:

@@ -41,10 +41,9 @@ LINK_LOCAL_SHIFT, LINK_LOCAL = np.uint64(54), np.uint64(0xFE80 >> 6)  # fe80::/1
 def is_spoofed(tables, packet, match):
     """1 if a packet of its flow's subscriber comes with another's link identity, and is counted so.
 
-    `match`: 2 * place + (1 if the flow's server sent it), -1 where the packet would open a flow.
+    `match`: 2 * place + (1 if the flow's server sent it), -1 where the packet would open a flow. To be asked only with link
+    binding on.
     """
-    if tables.links.shape[0] == 0:
-        return 0
     version = packet.version
     if match >= 0:
         flow = tables.flows[match >> 1]
