@@ -90,12 +90,12 @@ def datagram(source: str, destination: str, source_port: int, destination_port: 
 
 
 def run(folder: Path, configuration: str, wire: Wire, *, subscribers: str = "", batch_frames: int = 4096) -> Result:
-    """Meter the frames under this `freeflow.toml`; the networks are 10.0.0.0/8 and 2001:db8:5::/48."""
+    """Meter the frames under this `freeflow.toml`; the networks are 10.0.0.0/8, 2001:db8:5::/48 and fe80::/10."""
     (folder / "secret").write_text("testing123\n")
     (folder / "subscribers.csv").write_text("subscriber,address,operator\n" + subscribers)
     path = folder / "freeflow.toml"
     path.write_text(
-        '[gateway]\nsubscribers = "subscribers.csv"\nsubscriber_networks = ["10.0.0.0/8", "2001:db8:5::/48"]\n'
+        '[gateway]\nsubscribers = "subscribers.csv"\nsubscriber_networks = ["10.0.0.0/8", "2001:db8:5::/48", "fe80::/10"]\n'
         + configuration
     )
     session = Session(replace(load_plan(str(path)), limits=SMALL), log_flows=True, seed=3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from binding_packets import START, accounting, ack, dhcp_message, imsi
+from binding_packets import START, STOP, accounting, ack, dhcp_message, imsi
 from bound_session import ROUTER, SERVER, Wire, datagram, run, server_of
 from frames import Sent, client_hello
 from scapy.contrib.gtp import GTP_U_Header
@@ -142,8 +142,10 @@ def test_an_icmp_error_over_another_line_is_not_on_the_flow_that_it_quotes(tmp_p
 def test_link_local_addresses_are_on_every_line(tmp_path):
     wire = Wire()
     for line in (OWN, ANOTHER):
-        wire.send(by_mac(datagram("fe80::1", "2001:db8:5:9::1", 1, 2, 10), line))
-    assert "spoofed" not in run(tmp_path, settings("mac"), wire).unmetered
+        wire.send(by_mac(datagram("fe80::1", "2001:db8:f::9", 1, 2, 10), line))
+    found = run(tmp_path, settings("mac"), wire)
+    assert found.octets == {"fe80::/64": 2 * 58}
+    assert found.unmetered == {}
 
 
 def test_linux_cooked_captures_have_the_senders_mac_too(tmp_path):
@@ -178,18 +180,19 @@ def test_dhcp_tells_the_mac_so_that_nobody_can_come_first(tmp_path):
     assert found.unmetered["spoofed"] == (2, 29 + 30)
 
 
-def test_a_new_binding_may_come_over_another_line(tmp_path):
-    """After a hand-over with a new session the new tunnel counts at once; the old one no more."""
+@pytest.mark.parametrize("next_one", ["460001", "460002"])
+def test_a_new_binding_may_come_over_another_line(tmp_path, next_one):
+    """After a new session, be it of the same subscriber, the new tunnel counts at once; the old one no more."""
     configuration = settings("teid") + '[radius]\nservers = ["192.0.2.2"]\nsecret_file = "secret"\n'
 
-    def session(name: str, who: str):
-        payload = accounting(START, name, imsi(who), address=ADDRESS)
+    def session(status: int, name: str, who: str):
+        payload = accounting(status, name, imsi(who), address=ADDRESS)
         return datagram("192.0.2.1", "192.0.2.2", 1812, 1813, payload)
 
-    wire = Wire().send(session("s1", "460001")).send(by_teid(up(), OWN)).send(session("s2", "460002"))
-    wire.send(by_teid(up(300), ANOTHER)).send(by_teid(up(), OWN))
+    wire = Wire().send(session(START, "s1", "460001")).send(by_teid(up(), OWN)).send(session(STOP, "s1", "460001"))
+    wire.send(session(START, "s2", next_one)).send(by_teid(up(300), ANOTHER)).send(by_teid(up(), OWN))
     found = run(tmp_path, configuration + "[bindings]\ncapacity = 8\n", wire)
-    assert found.octets == {"460001": UP, "460002": 328}
+    assert found.octets == ({"460001": UP + 328} if next_one == "460001" else {"460001": UP, "460002": 328})
     assert found.unmetered["spoofed"] == (1, UP)
 
 
