@@ -200,3 +200,15 @@ def test_every_octet_is_whose_the_longest_bound_prefix_was_when_it_passed(events
         at_ns.append(clock_ns)
     ends_ns = {START_NS + seconds * SECOND_NS: prefix for seconds, prefix in ends.items()}
     assert metered(events, at_ns, ends_ns, batch_frames) == expected(events, at_ns, ends_ns)
+
+
+def test_places_that_were_let_go_are_used_again():
+    """A table that is full, emptied and filled with others, three times."""
+    events = []
+    for turn in range(3):
+        chosen = (PREFIXES[turn:] + PREFIXES[:turn])[:CAPACITY]
+        events.append(("change", [(prefix, number) for number, prefix in enumerate(chosen)]))
+        events += [("packet", address, True, 1, turn, 0) for address in ADDRESSES]
+        events.append(("change", [(prefix, -1) for prefix in chosen]))
+    at_ns = [START_NS + step for step in range(len(events))]
+    assert metered(events, at_ns, {}, 4096) == expected(events, at_ns, {})
