@@ -12,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 from classifier.errors import ConfigurationError
-from classifier.records import DHCP_IDENTITIES, RADIUS_IDENTITIES
+from classifier.records import DHCP_IDENTITIES, LINKS, RADIUS_IDENTITIES
 from classifier.validation import TEXT, Checker, Network, checked, did_you_mean, many, network, one_of, read_toml, table
 from classifier.validation import whole_number as whole
 
@@ -24,7 +24,6 @@ DEFAULT_SUBSCRIBER_NETWORKS: tuple[Network, ...] = tuple(
 BUILTIN_SIGNATURES = "builtin"
 _SECONDS_MAX = 7 * 86400
 DEFAULT_DHCP_IDENTITY = ("mac", "duid")  # what servers always send back
-LINKS = ("mac", "vlan", "teid")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from classifier.catalogue.compile import compile_catalogue
@@ -11,6 +11,7 @@ from classifier.catalogue.load import load_catalogue
 from classifier.catalogue.records import Catalogue, Programme
 from classifier.configuration import Configuration, load_configuration
 from classifier.errors import ConfigurationError
+from classifier.gateway.watching import AddressWatch, read_secret
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 from classifier.metering.tables import Limits
@@ -29,7 +30,8 @@ _ALWAYS = date(1677, 9, 23)
 class Plan:
     """What is in force: `lookup` and `subscriber_ranges` for the kernels, the rest for rating and reports.
 
-    `notices` are one-line warnings for a person: what the files ask for and this version does not do.
+    `notices` are one-line warnings for a person: what the files ask for and this version does not do. `secret` seals
+    RADIUS accounting.
     """
 
     configuration: Configuration
@@ -40,6 +42,13 @@ class Plan:
     subscriber_ranges: Ranges
     limits: Limits
     notices: tuple[str, ...]
+    secret: bytes | None = field(default=None, repr=False)
+
+    def watch(self) -> AddressWatch | None:
+        """A reader of RADIUS and DHCP with no bindings yet, None where no server is configured."""
+        if not self.configuration.binds_addresses:
+            return None
+        return AddressWatch(self.configuration, self.subscribers, self.secret)
 
     def rater(self) -> Rater:
         """A rater for these programmes."""
@@ -93,6 +102,7 @@ def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_n
             dns_grace_seconds=gateway.dns_grace_seconds,
         ),
         notices=tuple(_notices(programmes, subscribers, configuration)),
+        secret=read_secret(configuration.radius.secret_file) if configuration.radius.servers else None,
     )
 
 
@@ -140,17 +150,9 @@ def _zero_rate(applications: Sequence[str]) -> Programme:
 def _notices(
     programmes: Sequence[Programme], subscribers: Sequence[Subscriber], configuration: Configuration
 ) -> list[str]:
-    """Offers with an allowance that somebody here could take: they are charged, and that must not be a surprise.
-
-    So for sections that are read, and that the meter does not ask yet.
-    """
+    """Offers with an allowance that somebody here could take: they are charged, and that must not be a surprise."""
     offers = make_offers(programmes, configuration.gateway.zone)
-    unheeded = {
-        "[radius]": configuration.radius.servers,
-        "[dhcp]": configuration.dhcp.servers,
-        "[link_binding]": configuration.link_binding.by,
-    }
-    return [f"{section} is read, but not heeded in this version" for section, value in unheeded.items() if value] + [
+    return [
         f"programme {offer.programme.name} has an allowance, which this version does not rate yet: what it covers is charged"
         for offer in offers
         if offer.programme.allowance is not None

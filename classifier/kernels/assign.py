@@ -8,16 +8,17 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.iana import PORT_DNS, PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_RST, TCP_SYN
+from classifier.kernels.bindings import is_subscriber
 from classifier.kernels.connections import begins_connection
 from classifier.kernels.deliver import deliver, take_part
-from classifier.kernels.flows import end_flow, find_flow, flow_tag, open_flow
+from classifier.kernels.flows import end_flow, end_if_handed_on, find_flow, flow_tag, open_flow
 from classifier.kernels.fragments import find_fragment, first_fragment, fragment_home, later_fragment
 from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_fragment, inspect_segment
 from classifier.kernels.jit import helper
 from classifier.kernels.learned import observe_dns
 from classifier.kernels.order import order_touch
 from classifier.kernels.quic import inspect_datagram
-from classifier.kernels.ranges import locate
+from classifier.kernels.spoofing import is_sender_spoofed, is_spoofed
 from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_DECIDED, PHASE_NAMED
 from classifier.kernels.tcp import (
     begins_anew,
@@ -46,9 +47,16 @@ def meter_packet(tables, buffer, packet):
         packet.destination_port,
         packet.protocol,
     )
-    if match >= 0 and ends_before(tables, buffer, packet, match):
+    if match >= 0 and tables.owners.shape[0] > 0 and end_if_handed_on(tables, match >> 1):
         match = -1
+    if match >= 0:
+        if tables.links.shape[0] > 0 and is_spoofed(tables, packet, match):
+            return
+        if ends_before(tables, buffer, packet, match):
+            match = -1
     if match < 0:
+        if tables.links.shape[0] > 0 and is_spoofed(tables, packet, match):
+            return
         match = open_for_packet(tables, packet)
     place = match >> 1
     from_server = match & 1
@@ -157,13 +165,13 @@ def meter_segment(tables, buffer, packet, place, from_server):
 def meter_fragment(tables, buffer, packet):
     """A later fragment: to the flow of its first, or held until that comes. Between strangers it is transit."""
     version = packet.version
-    ranges = tables.subscriber_ranges
-    if (
-        locate(ranges, version, packet.source_high, packet.source_low) < 0
-        and locate(ranges, version, packet.destination_high, packet.destination_low) < 0
+    if not is_subscriber(tables, version, packet.source_high, packet.source_low) and not is_subscriber(
+        tables, version, packet.destination_high, packet.destination_low
     ):
         tables.unmetered_frames[UNMETERED_TRANSIT] += 1
         tables.unmetered_octets[UNMETERED_TRANSIT] += packet.octets
+        return
+    if tables.links.shape[0] > 0 and is_fragment_spoofed(tables, packet):
         return
     match = later_fragment(tables, packet)
     if match < 0:
@@ -175,6 +183,17 @@ def meter_fragment(tables, buffer, packet):
     take_part(tables, place, match & 1)
     touch(tables, place, np.int64(tables.flows[place].order))
     deliver(tables, place, match & 1, packet.octets, 1, tables.state[0].interval, after_close)
+
+
+@helper
+def is_fragment_spoofed(tables, packet):
+    """A later fragment by its first's flow; before that has come its sender has to stand for it."""
+    number = find_fragment(tables, packet, fragment_home(tables, packet))
+    if number >= 0:
+        entry = tables.fragments[number]
+        if entry.serial > 0 and tables.flows[entry.flow].serial == entry.serial:
+            return is_spoofed(tables, packet, 2 * np.int64(entry.flow) + np.int64(entry.from_server))
+    return is_sender_spoofed(tables, packet)
 
 
 @helper
@@ -226,8 +245,10 @@ def meter_quoted(tables, packet):
         packet.quoted_destination_port,
         packet.quoted_protocol,
     )
-    if match < 0:
+    if match < 0 or (tables.owners.shape[0] > 0 and end_if_handed_on(tables, match >> 1)):
         return 0
+    if tables.links.shape[0] > 0 and is_spoofed(tables, packet, match ^ 1):
+        return 1
     flow = tables.flows[match >> 1]
     sent = np.int64(flow.server_packets) if match & 1 else np.int64(flow.client_packets)
     if flow.icmp_errors >= sent:

@@ -10,7 +10,7 @@ import numpy as np
 
 from classifier.iana import PROTOCOL_TCP
 from classifier.kernels.deliver import deliver, take_part
-from classifier.kernels.flows import find_flow, flow_tag, open_flow
+from classifier.kernels.flows import end_if_handed_on, find_flow, flow_tag, open_flow
 from classifier.kernels.hashing import hash_address, low_bits, mix
 from classifier.kernels.jit import helper
 from classifier.kernels.tcp import close_reason
@@ -120,7 +120,7 @@ def portless_flow(tables, version, protocol, source_high, source_low, destinatio
     """2 * place + (1 if the source is its server) of the flow without ports between two addresses, made if need be."""
     tag = flow_tag(tables, source_high, source_low, 0, destination_high, destination_low, 0, protocol)
     match = find_flow(tables, tag, version, source_high, source_low, 0, destination_high, destination_low, 0, protocol)
-    if match >= 0:
+    if match >= 0 and not (tables.owners.shape[0] > 0 and end_if_handed_on(tables, match >> 1)):
         return match
     return 2 * open_flow(
         tables, tag, version, source_high, source_low, 0, destination_high, destination_low, 0, protocol
@@ -181,7 +181,11 @@ def later_fragment(tables, packet):
     if number < 0:
         number = open_fragment(tables, packet, home)
     entry = tables.fragments[number]
-    if entry.serial > 0 and tables.flows[entry.flow].serial == entry.serial:
+    if (
+        entry.serial > 0
+        and tables.flows[entry.flow].serial == entry.serial
+        and not (tables.owners.shape[0] > 0 and end_if_handed_on(tables, np.int64(entry.flow)))
+    ):
         return 2 * np.int64(entry.flow) + np.int64(entry.from_server)
     if entry.serial == 0:
         state = tables.state[0]

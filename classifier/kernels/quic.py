@@ -36,7 +36,7 @@ from classifier.kernels.state import (
 )
 from classifier.kernels.streams import stream_close, stream_insert, stream_open
 from classifier.kernels.tls import NO_NAME, NOT_THIS, handshake_name
-from classifier.kernels.verdict import decide, name_rule
+from classifier.kernels.verdict import decide, match_name
 from classifier.records import SOURCE_QUIC_SNI
 
 CONNECTION_ID_OCTETS = 20  # RFC 9000, 17.2: more, and no version that is read can be meant
@@ -238,8 +238,8 @@ def take_name(tables, place, octets):
     flow.quic_name = hashed
     flow.name = kept
     flow.source = SOURCE_QUIC_SNI
-    flow.rule = name_rule(tables, octets)
     flow.name_from_server = 1 if flow.quic & QUIC_TURNED else 0
+    match_name(tables, flow, octets)
     flow.phase = PHASE_NAMED
 
 

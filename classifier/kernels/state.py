@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from classifier.kernels.bindings import Bound
 from classifier.kernels.notes import Notes
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
@@ -21,11 +22,14 @@ USAGE = 2  # the usage table is half full: take its rows
 FLOWS = 3  # the log of ended flows is nearly full: take it
 NAMES = 4  # the table of names is nearly full: take the log, drop what no flow needs
 QUIC = 5  # the datagram just metered may be QUIC: read it (state.trap_…), enter the answer, go on at the next frame
+WATCH = 6  # the frame before it may speak about addresses: read it, write the changes
+EXPIRY = 7  # a packet lies at or past `next_expiry_ns`: write what has ended
 
 # What `meter_frames` does behind the last frame.
 THEN_NOTHING = 0
 THEN_POST = 1
 THEN_FINISH = 2
+THEN_BIND = 3
 
 # What a flow waits for, in how many steps it moves to the next list.
 ORDER_CLOSED, ORDER_TRANSITORY, ORDER_ESTABLISHED, ORDER_UDP, ORDER_OTHER = range(5)
@@ -307,6 +311,17 @@ STATE = np.dtype(
         ("names_over", "i8"),
         ("queries_over", "i8"),
         ("learned_over", "i8"),
+        # Bindings of addresses, and lines.
+        ("next_expiry_ns", "i8"),  # when the next binding may end
+        ("binding_epoch", "i8"),
+        ("binding_slots", "i8"),  # places used so far
+        ("free_binding", "i8"),
+        ("change_count", "i8"),  # changes to be written, and the next of them
+        ("change_next", "i8"),
+        ("link_count", "i8"),
+        ("bindings_over", "i8"),
+        ("links_over", "i8"),
+        ("watched_cut", "i8"),
     ]
 )
 
@@ -325,6 +340,9 @@ class Tables(NamedTuple):
     `connections` CONNECTION[c], each at the place that its key says.
     `queries`, `learned`: DNS queries without an answer, and what answers said. `answers` ANSWER[ANSWERS]: of one message.
     `names` NAME[q], `name_index` i4[2^k], `name_pool` u1[...]. `log` FLOW[l], empty where no flows are asked for.
+    `bound` Bound; `owners` OWNER beside `flows` and `changes` CHANGE[CHANGES], none where nothing is bound.
+    `watched_ports` i8[w], `watched_servers` Ranges: UDP to or from both may speak about addresses. `links` LINK[k],
+    `link_index` i4[2^k]: none without link binding.
     `unmetered_frames`, `unmetered_octets` i8[len(UNMETERED)]; `evidence_flows` i8[len(EVIDENCE)].
     """
 
@@ -360,4 +378,11 @@ class Tables(NamedTuple):
     unmetered_octets: np.ndarray
     evidence_flows: np.ndarray
     subscriber_ranges: Ranges
+    bound: Bound
+    owners: np.ndarray
+    changes: np.ndarray
+    watched_ports: np.ndarray
+    watched_servers: Ranges
+    links: np.ndarray
+    link_index: np.ndarray
     lookup: Lookup

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from classifier.errors import ConfigurationError
+from classifier.kernels.bindings import CHANGE, CHANGES, OWNER, make_bound
 from classifier.kernels.bundle import Bundle
 from classifier.kernels.dns import ANSWER, ANSWERS
 from classifier.kernels.names import SCRATCH_OCTETS, SHOWN_OCTETS
 from classifier.kernels.notes import MARKS, NOTE, NOTE_OWNER, Notes
 from classifier.kernels.packet import PACKET
-from classifier.kernels.ranges import Ranges
+from classifier.kernels.ranges import Ranges, flatten
 from classifier.kernels.signatures import Lookup
+from classifier.kernels.spoofing import LINK
 from classifier.kernels.state import (
     CACHE_LINE_OCTETS,
     CONNECTION,
@@ -37,11 +39,24 @@ from classifier.kernels.state import (
     Tables,
 )
 from classifier.kernels.streams import FLOATING_OFFSET
-from classifier.records import EVIDENCE, UNMETERED
+from classifier.records import EVIDENCE, LINKS, UNMETERED
 
 BEFORE_ALL_NS = -(2**63)
 FAR_FUTURE_NS = 2**63 - 1
 FLOW_CAPACITY_LIMIT = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What may give addresses to subscribers: UDP to or from `servers` (value 0 or more) on one of `ports`.
+
+    `capacity`: prefixes that are bound at a time. Subscriber numbers up to `last_number` are taken.
+    """
+
+    ports: tuple[int, ...]
+    servers: Ranges
+    capacity: int
+    last_number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +151,13 @@ def make_tables(
     *,
     log_flows: bool,
     seed: int | None,
+    watched: Watched | None = None,
+    link_binding: str | None = None,
 ) -> Bundle:
-    """Fresh tables. `listed_subscribers` of them have the numbers 1 … n; `seed` None takes a secret one."""
+    """Fresh tables. `listed_subscribers` of them have the numbers 1 … n; `seed` None takes a secret one.
+
+    `watched`: what may give addresses to subscribers, None nothing. `link_binding`: one of LINKS, None is off.
+    """
     if not 1 <= limits.flows <= FLOW_CAPACITY_LIMIT:
         raise ConfigurationError(f"[flows] capacity: {limits.flows} is not between 1 and {FLOW_CAPACITY_LIMIT}")
     state = _records(1, STATE)
@@ -145,7 +165,10 @@ def make_tables(
     state[0].interval_end_ns = BEFORE_ALL_NS
     state[0].next_deadline_ns = FAR_FUTURE_NS
     state[0].seed = secrets.randbits(64) if seed is None else seed
-    state[0].subscriber_count = 1 + listed_subscribers
+    reserved = watched.last_number - listed_subscribers if watched else 0
+    state[0].subscriber_count = 1 + listed_subscribers + reserved
+    state[0].next_expiry_ns = FAR_FUTURE_NS
+    state[0].free_binding = -1
     slots = limits.flows + SLOTS_PER_FRAME
     state[0].free_flow = -1
     state[0].free_stream = -1
@@ -165,11 +188,13 @@ def make_tables(
         limits.udp_idle_seconds,
         limits.other_idle_seconds,
     )
-    subscribers = max(limits.subscribers, 1 + listed_subscribers)
+    subscribers = max(limits.subscribers, 1 + listed_subscribers) + reserved
+    packets = _records(PACKETS, PACKET)
+    packets["link_by"] = LINKS.index(link_binding) + 1 if link_binding else 0
     flow_index = np.zeros(max(_power_of_two(2 * limits.flows), 4 * SLOTS_PER_FRAME), np.uint64)
     state[0].index_mask = min(INDEX_FIRST, flow_index.size) - 1
     tables = Tables(
-        packets=_records(PACKETS, PACKET),
+        packets=packets,
         state=state,
         flows=_aligned_records(slots, FLOW),
         flow_index=flow_index,
@@ -201,6 +226,13 @@ def make_tables(
         unmetered_octets=np.zeros(len(UNMETERED), np.int64),
         evidence_flows=np.zeros(len(EVIDENCE), np.int64),
         subscriber_ranges=subscriber_ranges,
+        bound=make_bound(watched.capacity if watched else 0, int(state[0].seed)),
+        owners=_records(slots if watched else 0, OWNER),
+        changes=_records(CHANGES if watched else 0, CHANGE),
+        watched_ports=np.array(watched.ports if watched else (), np.int64),
+        watched_servers=watched.servers if watched else flatten(()),
+        links=_records(subscribers if link_binding else 0, LINK),
+        link_index=np.zeros(_power_of_two(subscribers) if link_binding else 1, np.int32),
         lookup=lookup,
     )
     return Bundle(tables)
