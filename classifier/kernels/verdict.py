@@ -57,9 +57,16 @@ def decide(tables, place):
 
 @helper
 def decide_by_name(tables, flow):
-    """A name that matched a rule, against the address of the end it was sent to."""
+    """A name that matched a rule: its application, and what it is worth."""
+    flow.application = np.int64(tables.lookup.rule_application[flow.rule])
+    flow.evidence = EVIDENCE_CONTRADICTED if flow.contradicted else name_evidence(tables, flow, np.int64(flow.rule))
+
+
+@helper
+def name_evidence(tables, flow, rule):
+    """The evidence of a name that matched `rule`, against the address of the end it was sent to."""
     lookup = tables.lookup
-    application = np.int64(lookup.rule_application[flow.rule])
+    application = np.int64(lookup.rule_application[rule])
     if flow.name_from_server:
         row = locate(lookup.ranges, flow.version, flow.client_high, flow.client_low)
     else:
@@ -67,15 +74,11 @@ def decide_by_name(tables, flow):
     relation = RELATION_NONE
     if row >= 0:
         relation = np.int64(lookup.relation[row, application])
-    flow.application = application
-    if flow.contradicted:
-        flow.evidence = EVIDENCE_CONTRADICTED
-    elif relation == RELATION_OWN:
-        flow.evidence = EVIDENCE_VERIFIED
-    elif relation == RELATION_LISTED or lookup.rule_anywhere[flow.rule] or not lookup.complete[application]:
-        flow.evidence = EVIDENCE_CLAIMED
-    else:
-        flow.evidence = EVIDENCE_CONTRADICTED
+    if relation == RELATION_OWN:
+        return EVIDENCE_VERIFIED
+    if relation == RELATION_LISTED or lookup.rule_anywhere[rule] or not lookup.complete[application]:
+        return EVIDENCE_CLAIMED
+    return EVIDENCE_CONTRADICTED
 
 
 @helper
