@@ -11,11 +11,12 @@ from classifier.iana import PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_RST, TCP_SY
 from classifier.kernels.deliver import deliver, take_part
 from classifier.kernels.flows import end_flow, find_flow, flow_tag, open_flow
 from classifier.kernels.fragments import find_fragment, first_fragment, fragment_home, later_fragment
+from classifier.kernels.http_follow import follow_octets, follow_segment
 from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_fragment, inspect_segment
 from classifier.kernels.jit import helper
 from classifier.kernels.order import order_touch
 from classifier.kernels.ranges import locate
-from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_NAMED
+from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_NAMED, TCP_FOLLOWED
 from classifier.kernels.tcp import (
     begins_anew,
     close_reason,
@@ -133,6 +134,8 @@ def meter_segment(tables, buffer, packet, place, from_server):
             sequence = packet.tcp_sequence + (1 if packet.tcp_flags & TCP_SYN else 0)
             inspect_segment(tables, buffer, packet, place, from_server, sequence, expected)
         track_reset(flow, packet)
+        if flow.tcp_state & TCP_FOLLOWED:
+            follow_segment(tables, buffer, packet, place, from_server)
     if packet.tcp_flags & TCP_RST == 0:
         take_part(tables, place, from_server)
     if flow.phase <= PHASE_NAMED and close_reason(flow) == END_FIN:
@@ -182,6 +185,9 @@ def meter_segment_rest(tables, buffer, packet, place, from_server):
     track_fragment(flow, from_server, sequence + packet.wire_end - packet.position)
     if flow.phase <= PHASE_NAMED:
         inspect_fragment(tables, buffer, packet, place, from_server, sequence)
+    elif flow.tcp_state & TCP_FOLLOWED and from_server == flow.name_from_server:
+        octets = packet.wire_end - packet.position
+        follow_octets(tables, buffer, place, packet.position, packet.captured_end - packet.position, octets, sequence)
     return np.int64(entry.after_close)
 
 

@@ -54,7 +54,8 @@ def body_octets(data, start, end):
     is_old = u8(data, content_end(data, start, line) - 1) == 48  # HTTP/1.0
     length = np.int64(-1)
     chunked = 0
-    frames = 0  # the line before this one says where the body ends
+    # The line before this one says where the body ends. Behind the request line, too, readers differ about a blank.
+    frames = 1
     position = line + 1
     while position < end:
         line = line_end(data, position, end)
