@@ -334,19 +334,10 @@ def keeps_name(tables, place, found):
     if rule >= 0 and not found & (TWO_HOSTS | IS_CONNECT):
         if tables.lookup.rule_application[rule] == flow.application:
             evidence = name_evidence(tables, flow, rule)
-    keeps = evidence != EVIDENCE_CONTRADICTED
-    if rule != flow.rule or not keeps:
-        note_name(tables, flow, octets, keeps)
-    if keeps and evidence < flow.evidence:
+    if evidence == EVIDENCE_CONTRADICTED:
+        if tables.log.shape[0] > 0:
+            flow.other_name = intern_name(tables, octets)
+        return 0
+    if evidence < flow.evidence:
         change_evidence(tables, place, evidence)
-    return keeps
-
-
-@helper
-def note_name(tables, flow, octets, keeps):
-    """Keep the name in scratch as the flow's other name: the one that contradicts it, else the first that is another."""
-    if tables.log.shape[0] == 0 or (keeps and flow.other_name >= 0):
-        return
-    name = intern_name(tables, octets)
-    if name != flow.name:
-        flow.other_name = name
+    return 1
