@@ -322,14 +322,16 @@ def test_a_head_that_never_ends_is_charged():
 
 
 @pytest.mark.parametrize("octets", [2**30 - 1, 2**30, 3 * 2**30 + 17, 5 * 2**30])
-def test_a_body_of_gigabytes_is_passed_over_to_its_last_octet(octets):
-    """Only the segments around each gigabyte are sent; more than 2^31 octets behind the head, numbers have wrapped."""
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_body_of_gigabytes_is_passed_over_to_its_last_octet(octets, answered):
+    """Only a few segments of each gigabyte are sent; more than 2^31 octets behind the head, numbers have wrapped."""
     for last, evidence in ((FREE, VERIFIED), (EVIL, CONTRADICTED)):
-        web = Web().say(FREE).say(get("alpha.example", f"Content-Length: {octets}", method="POST"))
+        head = get("alpha.example", f"Content-Length: {octets}", method="POST")
+        web = Web().say(FREE).say(head, answered=answered)
         body = web.sent
         for place in [*range(2**28, octets - 1000, 2**28), octets - 500]:
             web.sent = body + place
-            web.say(SNEAKY)
+            web.say(SNEAKY, answered=answered)
         web.sent = body + octets
         kept = len(web.packets)
         web.say(last)
