@@ -13,13 +13,14 @@ from classifier.kernels.connections import begins_connection
 from classifier.kernels.deliver import deliver, take_part
 from classifier.kernels.flows import end_flow, end_if_handed_on, find_flow, flow_tag, open_flow
 from classifier.kernels.fragments import find_fragment, first_fragment, fragment_home, later_fragment
+from classifier.kernels.http_follow import follow_octets, follow_segment
 from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_fragment, inspect_segment
 from classifier.kernels.jit import helper
 from classifier.kernels.learned import observe_dns
 from classifier.kernels.order import order_touch
 from classifier.kernels.quic import inspect_datagram
 from classifier.kernels.spoofing import is_sender_spoofed, is_spoofed
-from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_DECIDED, PHASE_NAMED
+from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_DECIDED, PHASE_NAMED, TCP_FOLLOWED
 from classifier.kernels.tcp import (
     begins_anew,
     close_reason,
@@ -151,6 +152,8 @@ def meter_segment(tables, buffer, packet, place, from_server):
             sequence = packet.tcp_sequence + (1 if packet.tcp_flags & TCP_SYN else 0)
             inspect_segment(tables, buffer, packet, place, from_server, sequence, expected)
         track_reset(flow, packet)
+        if flow.tcp_state & TCP_FOLLOWED:
+            follow_segment(tables, buffer, packet, place, from_server)
     if packet.tcp_flags & TCP_RST == 0:
         take_part(tables, place, from_server)
     if flow.phase <= PHASE_NAMED and close_reason(flow) == END_FIN:
@@ -211,6 +214,9 @@ def meter_segment_rest(tables, buffer, packet, place, from_server):
     track_fragment(flow, from_server, sequence + packet.wire_end - packet.position)
     if flow.phase <= PHASE_NAMED:
         inspect_fragment(tables, buffer, packet, place, from_server, sequence)
+    elif flow.tcp_state & TCP_FOLLOWED and from_server == flow.name_from_server:
+        octets = packet.wire_end - packet.position
+        follow_octets(tables, buffer, place, packet.position, packet.captured_end - packet.position, octets, sequence)
     return np.int64(entry.after_close)
 
 

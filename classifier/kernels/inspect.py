@@ -19,6 +19,7 @@ from classifier.kernels.http import (
     method_octets,
     proxy_octets,
 )
+from classifier.kernels.http_follow import follow, stop_following
 from classifier.kernels.jit import helper
 from classifier.kernels.names import intern_name
 from classifier.kernels.quic import finish_quic
@@ -29,6 +30,7 @@ from classifier.kernels.state import (
     RULE_NO_MATCH,
     TCP_ACK_CLIENT,
     TCP_ACK_SERVER,
+    TCP_FOLLOWED,
     TCP_SEEN_CLIENT,
     TCP_SEEN_SERVER,
 )
@@ -218,8 +220,8 @@ def answer(tables, place):
         acknowledged = np.int64(flow.server_acknowledged)
         seen = flow.tcp_state & TCP_ACK_SERVER
     if seen and sequence_difference(acknowledged, np.int64(flow.name_end)) >= 0:
-        stream_close(tables, place)
         decide(tables, place)
+        follow(tables, place)
 
 
 @helper
@@ -233,6 +235,8 @@ def close_inspection(tables, place):
         flow.rule = RULE_NO_MATCH
         stream_close(tables, place)
         decide(tables, place)
+    if flow.tcp_state & TCP_FOLLOWED:
+        stop_following(tables, place)
 
 
 @helper

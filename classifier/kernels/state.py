@@ -45,6 +45,7 @@ TCP_SEEN_CLIENT = 32  # client_next is known
 TCP_SEEN_SERVER = 64
 TCP_ACK_CLIENT = 128  # client_acknowledged is known
 TCP_ACK_SERVER = 256
+TCP_FOLLOWED = 512  # the flow's name came from an HTTP request, and those behind it are read, too (`http_follow`)
 
 # Frames that are decoded, and whose flows are fetched from memory, before the first of them is metered.
 GROUP_FRAMES = 8
@@ -74,6 +75,8 @@ QUIC_HAS_NAME = 8  # `quic_name` is the hash of a name seen
 QUIC_ANSWERED = 16  # the server has answered the latest attempt
 QUIC_VOIDED = 32  # the attempts before the latest are void
 QUIC_DECIDED = 64  # decided by the name of a connection whose ids are known
+# Flow.http_state: what has to stand at `http_next` of a followed flow.
+HTTP_HEAD, HTTP_CHUNK_SIZE, HTTP_CHUNK_END, HTTP_TRAILER, HTTP_LOST = range(5)
 
 # Flow.rule besides the rules of the catalogue.
 RULE_NO_MATCH = -1  # a host name that no rule matches: the flow is unknown, whatever its address
@@ -143,7 +146,7 @@ FLOW = whole_lines(
         ("stream", "i4"),  # place in the pool of reassembly, -1 none
         ("client_first", "u4"),  # initial sequence numbers
         ("server_first", "u4"),
-        ("name_end", "u4"),  # sequence number behind the octets that gave the name
+        ("name_end", "u4"),  # sequence number behind the octets that gave the name, or the last boundary of messages
         ("rule", "i4"),  # of the catalogue, that the name matched
         ("name", "i4"),
         ("other_name", "i4"),
@@ -159,6 +162,10 @@ FLOW = whole_lines(
         ("quic", "u1"),
         ("quic_attempt", "u1"),  # the connection attempt whose octets are in `stream`, or that gave the name
         ("backed", "u1"),  # a trusted resolver gave the name to the address that it was sent to
+        # HTTP/1 that is followed.
+        ("http_state", "u1"),
+        ("http_rounds", "u1"),  # times 2^30 octets of body that are left behind `http_next`
+        ("http_next", "u4"),  # sequence number of the next octet that has to be read
         ("icmp_errors", "i8"),
         ("first_ns", "i8"),
         ("serial", "i8"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from classifier.kernels.jit import helper
 from classifier.kernels.octets import u8
-from classifier.kernels.state import PHASE_INSPECTED, PHASE_NAMED, RULE_NO_MATCH
+from classifier.kernels.state import HTTP_LOST, PHASE_INSPECTED, PHASE_NAMED, RULE_NO_MATCH, TCP_FOLLOWED
 
 # How many of the oldest buffers are looked at for one whose flow has no name yet.
 PROBES = 16
@@ -119,9 +119,14 @@ def stream_unlink(tables, number):
 
 @helper
 def stream_take(tables, number):
-    """Take a buffer from its flow. A name that nobody has answered can then not be compared any more: it does not count."""
+    """Take a buffer from its flow. A name that nobody has answered can then not be compared any more: it does not count.
+
+    Of a followed flow the boundary of messages is lost if the buffer holds octets that were not read yet.
+    """
     victim = tables.flows[tables.streams[number].flow]
     victim.stream = -1
+    if victim.tcp_state & TCP_FOLLOWED and not stream_is_read(tables, number, np.int64(victim.http_next)):
+        victim.http_state = HTTP_LOST
     if victim.phase == PHASE_NAMED:
         victim.rule = RULE_NO_MATCH
     stream_clear(tables, number)
@@ -145,6 +150,13 @@ def stream_close(tables, place):
     if flow.stream >= 0:
         stream_clear(tables, flow.stream)
         flow.stream = -1
+
+
+@helper
+def stream_is_read(tables, number, following):
+    """1 if nothing that the buffer holds lies at or behind the sequence number `following`."""
+    stream = tables.streams[number]
+    return 1 if sequence_difference(following, np.int64(stream.base_sequence)) >= stream.high else 0
 
 
 @helper

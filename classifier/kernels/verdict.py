@@ -36,24 +36,35 @@ from classifier.records import (
 
 
 @helper
-def match_name(tables, flow, octets):
-    """Give the flow the catalogue's rule for the raw name of `octets` octets in scratch, or RULE_…, and see what backs it.
-
-    `name_from_server` is known. What a trusted resolver said is looked up now, as the name itself is not kept.
-    """
-    flow.backed = 0
+def name_rule(tables, octets):
+    """The catalogue's rule for the raw name of `octets` octets in scratch, or RULE_…"""
     folded = fold_name(tables.scratch, octets)
     if folded == 0:
-        flow.rule = RULE_NO_HOST_NAME
-        return
+        return RULE_NO_HOST_NAME
     rule = match_domain(tables.lookup.domains, tables.scratch, FOLDED_AT, folded)
-    flow.rule = rule if rule >= 0 else RULE_NO_MATCH
-    if rule >= 0 and tables.state[0].resolvers_trusted:
-        name = hash_octets(tables.state[0].seed, tables.scratch, FOLDED_AT, folded)
-        high, low = flow.server_high, flow.server_low
-        if flow.name_from_server:
-            high, low = flow.client_high, flow.client_low
-        flow.backed = is_learned(tables, flow, high, low, name)
+    return rule if rule >= 0 else RULE_NO_MATCH
+
+
+@helper
+def is_backed(tables, flow, octets):
+    """1 if a trusted resolver told the subscriber that the raw name in scratch has the address that it was sent to."""
+    if not tables.state[0].resolvers_trusted:
+        return 0
+    folded = fold_name(tables.scratch, octets)
+    name = hash_octets(tables.state[0].seed, tables.scratch, FOLDED_AT, folded)
+    if flow.name_from_server:
+        return is_learned(tables, flow, flow.client_high, flow.client_low, name)
+    return is_learned(tables, flow, flow.server_high, flow.server_low, name)
+
+
+@helper
+def match_name(tables, flow, octets):
+    """Give the flow the rule for the raw name in scratch, and see what backs it now, as the name itself is not kept.
+
+    `name_from_server` is known.
+    """
+    flow.rule = name_rule(tables, octets)
+    flow.backed = is_backed(tables, flow, octets) if flow.rule >= 0 else 0
 
 
 @helper
@@ -71,9 +82,21 @@ def decide(tables, place):
 
 @helper
 def decide_by_name(tables, flow):
-    """A name that matched a rule, against the address of the end it was sent to."""
+    """A name that matched a rule: its application, and what it is worth."""
+    flow.application = np.int64(tables.lookup.rule_application[flow.rule])
+    flow.evidence = EVIDENCE_CONTRADICTED
+    if not flow.contradicted:
+        flow.evidence = name_evidence(tables, flow, np.int64(flow.rule), np.int64(flow.backed))
+
+
+@helper
+def name_evidence(tables, flow, rule, backed):
+    """The evidence of a name that matched `rule`, against the address of the end it was sent to.
+
+    `backed`: a trusted resolver gave this very name that address.
+    """
     lookup = tables.lookup
-    application = np.int64(lookup.rule_application[flow.rule])
+    application = np.int64(lookup.rule_application[rule])
     if flow.name_from_server:
         row = locate(lookup.ranges, flow.version, flow.client_high, flow.client_low)
     else:
@@ -81,15 +104,11 @@ def decide_by_name(tables, flow):
     relation = RELATION_NONE
     if row >= 0:
         relation = np.int64(lookup.relation[row, application])
-    flow.application = application
-    if flow.contradicted:
-        flow.evidence = EVIDENCE_CONTRADICTED
-    elif relation == RELATION_OWN or flow.backed:
-        flow.evidence = EVIDENCE_VERIFIED
-    elif relation == RELATION_LISTED or lookup.rule_anywhere[flow.rule] or not lookup.complete[application]:
-        flow.evidence = EVIDENCE_CLAIMED
-    else:
-        flow.evidence = EVIDENCE_CONTRADICTED
+    if relation == RELATION_OWN or backed:
+        return EVIDENCE_VERIFIED
+    if relation == RELATION_LISTED or lookup.rule_anywhere[rule] or not lookup.complete[application]:
+        return EVIDENCE_CLAIMED
+    return EVIDENCE_CONTRADICTED
 
 
 @helper

@@ -77,6 +77,7 @@ class Flow:
     ended: str
     source: str = field(compare=False, default="none")
     name: str | None = field(compare=False, default=None)
+    other_name: str | None = field(compare=False, default=None)
     retransmitted_octets: int = field(compare=False, default=0)
     after_close_octets: int = field(compare=False, default=0)
 
@@ -159,6 +160,7 @@ class Gatherer:
                     ended=FLOW_END[row.ended],
                     source=NAME_SOURCE[row.source],
                     name=names[row.name].decode("latin-1") if row.name >= 0 else None,
+                    other_name=names[row.other_name].decode("latin-1") if row.other_name >= 0 else None,
                     retransmitted_octets=int(row.retransmitted_octets),
                     after_close_octets=int(row.after_close_octets),
                 )
