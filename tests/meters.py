@@ -187,12 +187,15 @@ def measure(frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_
     for first in range(0, len(frames), batch_frames):
         meter.feed(*batch(frames[first : first + batch_frames]))
     meter.finish()
-    totals = meter.totals()
-    outcome = Outcome(
-        totals, {key: tuple(value) for key, value in gatherer.volumes.items()}, gatherer.ended if log_flows else []
-    )
+    outcome = outcome_of(gatherer)
     check_balance(frames, outcome)
     return outcome
+
+
+def outcome_of(gatherer: Gatherer) -> Outcome:
+    """What the sink of a meter that has finished was given."""
+    volumes = {key: tuple(value) for key, value in gatherer.volumes.items()}
+    return Outcome(gatherer.meter.totals(), volumes, gatherer.ended)
 
 
 def check_balance(frames: list[Sent], outcome: Outcome) -> None:

@@ -1,0 +1,103 @@
+"""Meters frames that may be anything, and says in one line what came of them.
+
+`python fuzzed.py FIRST END` tries the examples of these numbers and prints a line for each; exit status 1, and the frames as
+a corpus file in the working directory, where a rule is broken. Run it with NUMBA_DISABLE_JIT=1 or NUMBA_BOUNDSCHECK=1, so
+that a read outside an array is found, and for as long as there is time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import traceback
+from functools import cache
+from pathlib import Path
+
+from frames import Sent, batch
+from meters import SMALL, Gatherer, check_balance, interval_of, outcome_of
+from mutations import example
+
+from classifier.catalogue.compile import compile_catalogue
+from classifier.catalogue.load import load_catalogue
+from classifier.metering.meter import Meter
+from classifier.metering.tables import Limits
+from classifier.subscribers.compile import compile_subscribers
+from classifier.validation import network
+
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fe80::/10", "2001:db8::/32")
+# Tables in which every bound is met, and tables with room for all.
+TIGHT = SMALL | {"flows": 3, "subscribers": 4, "held_volumes": 2, "fragments": 2, "streams": 2, "names": 2}
+ROOMY = SMALL
+
+
+@cache
+def catalogue():
+    """The built-in one: its lookup arrays and the names of its applications."""
+    loaded = load_catalogue()
+    return compile_catalogue(loaded), loaded.application_names
+
+
+def outcome(frames: list[Sent], batch_frames: int, seed: int, limits: dict[str, int]):
+    """What left the meter; each frame and octet must have ended in exactly one place."""
+    lookup, names = catalogue()
+    sink = Gatherer(names)
+    ranges = compile_subscribers([network(text) for text in PRIVATE], ())
+    meter = Meter(lookup, ranges, interval_of, sink, limits=Limits(**limits), log_flows=True, seed=seed)
+    sink.meter = meter
+    for first in range(0, len(frames), batch_frames):
+        meter.feed(*batch(frames[first : first + batch_frames]))
+    meter.finish()
+    found = outcome_of(sink)
+    check_balance(frames, found)
+    return found
+
+
+def verdict(frames: list[Sent]) -> str:
+    """A line that stands for all that came out. AssertionError where the size of the batch or the seed changes it."""
+    digest = hashlib.blake2b(digest_size=8)
+    for limits in (ROOMY, TIGHT):
+        whole = outcome(frames, 4096, 1, limits)
+        assert outcome(frames, 1, 99, limits) == whole, "the batch or the seed shows"
+        digest.update(repr((whole.totals, sorted(whole.usage.items()), whole.flows)).encode())
+    return digest.hexdigest()
+
+
+def as_text(frames: list[Sent]) -> str:
+    """Frames as they stand in `corpus/`."""
+    listed = [[frame.time_ns, frame.link_type, frame.wire_octets, frame.octets.hex()] for frame in frames]
+    return json.dumps(listed, indent=1) + "\n"
+
+
+def from_text(text: str) -> list[Sent]:
+    return [Sent(time_ns, bytes.fromhex(octets), link, wire) for time_ns, link, wire, octets in json.loads(text)]
+
+
+def shrink(frames: list[Sent]) -> list[Sent]:
+    """Leave out frames as long as something is still wrong."""
+    place = 0
+    while place < len(frames):
+        fewer = frames[:place] + frames[place + 1 :]
+        try:
+            verdict(fewer)
+            place += 1
+        except Exception:
+            frames = fewer
+    return frames
+
+
+def main(first: int, end: int) -> int:
+    status = 0
+    for number in range(first, end):
+        frames = example(number)
+        try:
+            print(number, verdict(frames), flush=True)
+        except Exception:
+            status = 1
+            print(number, "broken:", traceback.format_exc(limit=-3), flush=True)
+            Path(f"broken-{number}.json").write_text(as_text(shrink(frames)))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(int, sys.argv[1:])))
