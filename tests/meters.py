@@ -20,25 +20,26 @@ START_NS = 1_700_000_000 * SECOND_NS
 INTERVAL_NS = 10 * SECOND_NS
 NETWORKS = ("10.0.0.0/8", "2001:db8:5::/48")
 
-# alpha serves from nowhere else, beta also from elsewhere; gamma has a name alone.
+# alpha serves from nowhere else, beta also from elsewhere; gamma has a name alone; delta serves only from a shared cloud.
 ALPHA_ADDRESS, BETA_ADDRESS, OTHER_ADDRESS = "203.0.113.10", "203.0.113.200", "192.0.2.33"
-APPLICATIONS = ("unknown", "alpha", "beta", "gamma")
+CLOUD_ADDRESS, RESOLVER = "198.51.100.200", "192.0.2.53"
+APPLICATIONS = ("unknown", "alpha", "beta", "gamma", "delta", "dns")
 
 
 @cache
 def lookup():
-    """A catalogue of three applications."""
+    """A catalogue of four applications and a service."""
 
-    def application(name, addresses, complete):
+    def application(name, addresses, complete, shared=(), services=()):
         return Application(
             name=name,
             title=name,
-            domains=(f"{name}.example",),
+            domains=() if services else (f"{name}.example",),
             addresses=tuple(ip_network(prefix) for prefix in addresses),
-            shared_addresses=(),
+            shared_addresses=tuple(ip_network(prefix) for prefix in shared),
             addresses_complete=complete,
             domains_anywhere=(),
-            services=(),
+            services=services,
             source="made up for the tests",
             updated=None,
             file=f"{name}.toml",
@@ -48,8 +49,10 @@ def lookup():
         application("alpha", ("203.0.113.0/25", "2001:db8:a::/48"), True),
         application("beta", ("203.0.113.128/25",), False),
         application("gamma", (), False),
+        application("delta", (), True, shared=("198.51.100.128/25",)),
+        application("dns", (), False, services=(("udp", 53), ("tcp", 53))),
     )
-    return compile_catalogue(Catalogue(listed, ()))
+    return compile_catalogue(Catalogue(listed, ()), [RESOLVER])
 
 
 def interval_of(clock_ns: int) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from classifier.kernels.signatures import Lookup
 from classifier.kernels.state import (
     FLOW,
     FRAGMENT,
+    FRAGMENT_UNITS,
     HELD,
     INDEX_FIRST,
     LOG_MARGIN,
@@ -153,6 +154,8 @@ def make_tables(
         usage_index=_none(_power_of_two(limits.usage_rows)),
         fragments=_records(limits.fragments, FRAGMENT),
         fragment_index=_none(_power_of_two(limits.fragments)),
+        fragment_covered=np.zeros((limits.fragments, FRAGMENT_UNITS // 8), np.uint8),
+        fragment_starts=np.zeros((limits.fragments, FRAGMENT_UNITS // 8), np.uint8),
         subscribers=_records(subscribers, SUBSCRIBER),
         subscriber_index=np.zeros(_power_of_two(subscribers), np.int32),
         streams=_records(limits.streams, STREAM),
