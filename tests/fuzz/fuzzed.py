@@ -13,19 +13,22 @@ import sys
 import traceback
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from frames import Sent, batch
-from meters import SMALL, Gatherer, check_balance, interval_of, outcome_of
+from meters import SMALL, Gatherer, check_balance, outcome_of
 from mutations import example
 
 from classifier.catalogue.compile import compile_catalogue
 from classifier.catalogue.load import load_catalogue
+from classifier.gateway.calendar import Calendar
 from classifier.metering.meter import Meter
 from classifier.metering.tables import Limits
 from classifier.subscribers.compile import compile_subscribers
 from classifier.validation import network
 
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fe80::/10", "2001:db8::/32")
+INTERVAL_SECONDS = 10
 # Tables in which every bound is met, and tables with room for all.
 TIGHT = SMALL | {"flows": 3, "subscribers": 4, "held_volumes": 2, "fragments": 2, "streams": 2, "names": 2}
 ROOMY = SMALL
@@ -43,7 +46,8 @@ def outcome(frames: list[Sent], batch_frames: int, seed: int, limits: dict[str, 
     lookup, names = catalogue()
     sink = Gatherer(names)
     ranges = compile_subscribers([network(text) for text in PRIVATE], ())
-    meter = Meter(lookup, ranges, interval_of, sink, limits=Limits(**limits), log_flows=True, seed=seed)
+    intervals = Calendar(ZoneInfo("UTC"), (), INTERVAL_SECONDS)
+    meter = Meter(lookup, ranges, intervals, sink, limits=Limits(**limits), log_flows=True, seed=seed)
     sink.meter = meter
     for first in range(0, len(frames), batch_frames):
         meter.feed(*batch(frames[first : first + batch_frames]))

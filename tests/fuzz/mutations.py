@@ -20,9 +20,33 @@ PCAPS = Path(__file__).resolve().parents[2] / "pcaps"
 LONGEST_WINDOW = 40
 MOST_CHANGES = 12
 # Numbers that lengths are likely to be wrong by or at.
-LENGTHS = (0, 1, 4, 5, 7, 8, 19, 20, 21, 28, 39, 40, 41, 60, 255, 256, 1280, 1500, 0x1FFF, 0x2000, 0x7FFF, 0xFFF8, 0xFFFF)
+LENGTHS = (
+    0,
+    1,
+    4,
+    5,
+    7,
+    8,
+    19,
+    20,
+    21,
+    28,
+    39,
+    40,
+    41,
+    60,
+    255,
+    256,
+    1280,
+    1500,
+    0x1FFF,
+    0x2000,
+    0x7FFF,
+    0xFFF8,
+    0xFFFF,
+)
 WIRE_OCTETS = (0, 1, 20, 60, 1514, 65_535, 65_549, 2**31 - 1)
-STEPS_NS = (0, 1, -1, 10**9, -(10**9), 61 * 10**9, 301 * 10**9, 7441 * 10**9, -(2**62), 2**62)
+STEPS_NS = (0, 1, -1, 10**9, -(10**9), 61 * 10**9, 301 * 10**9, 7441 * 10**9, -(2**62), 2**62, -(2**63), 2**63 - 1)
 HEADERS_OCTETS = 120
 
 
