@@ -1,13 +1,14 @@
 """Meters frames that may be anything, and says in one line what came of them.
 
-`python fuzzed.py FIRST END` tries the examples of these numbers and prints a line for each; exit status 1, and the frames as
-a corpus file in the working directory, where a rule is broken. Run it with NUMBA_DISABLE_JIT=1 or NUMBA_BOUNDSCHECK=1, so
+`python fuzzed.py FIRST END FILE...` tries the files of the corpus and the examples of these numbers, and prints a line for
+each. Where a rule is broken the exit status is 1, and the frames lie in the working directory as a file for the corpus. Run it with NUMBA_DISABLE_JIT=1 or NUMBA_BOUNDSCHECK=1, so
 that a read outside an array is found, and for as long as there is time.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import sys
 import traceback
@@ -90,18 +91,19 @@ def shrink(frames: list[Sent]) -> list[Sent]:
     return frames
 
 
-def main(first: int, end: int) -> int:
+def main(first: int, end: int, files: list[str]) -> int:
     status = 0
-    for number in range(first, end):
-        frames = example(number)
+    named = [(Path(file).name, from_text(Path(file).read_text())) for file in files]
+    for name, frames in itertools.chain(named, ((str(number), example(number)) for number in range(first, end))):
         try:
-            print(number, verdict(frames), flush=True)
+            print(name, verdict(frames), flush=True)
         except Exception:
             status = 1
-            print(number, "broken:", traceback.format_exc(limit=-3), flush=True)
-            Path(f"broken-{number}.json").write_text(as_text(shrink(frames)))
+            print(name, "broken:", traceback.format_exc(limit=-3), flush=True)
+            if name.isdecimal():
+                Path(f"broken-{name}.json").write_text(as_text(shrink(frames)))
     return status
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
