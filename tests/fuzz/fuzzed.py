@@ -1,8 +1,8 @@
 """Meters frames that may be anything, and says in one line what came of them.
 
 `python fuzzed.py FIRST END FILE...` tries the files of the corpus and the examples of these numbers, and prints a line for
-each. Where a rule is broken the exit status is 1, and the frames lie in the working directory as a file for the corpus. Run it with NUMBA_DISABLE_JIT=1 or NUMBA_BOUNDSCHECK=1, so
-that a read outside an array is found, and for as long as there is time.
+each. Where a rule is broken the exit status is 1, and the frames lie in the working directory as a file for the corpus.
+Run it with NUMBA_DISABLE_JIT=1 or NUMBA_BOUNDSCHECK=1, so that a read outside an array is found.
 """
 
 from __future__ import annotations
