@@ -38,7 +38,9 @@ PACKET = np.dtype(
         ("fragment", "i8"),  # 0 whole, 1 first, 2 later
         ("fragment_id", "i8"),
         ("fragment_protocol", "i8"),  # what the header says that all fragments share
-        ("fragment_offset", "i8"),  # of a later fragment, octets
+        ("fragment_offset", "i8"),  # octets
+        ("fragment_start", "i8"),  # position in the buffer of what the datagram has at that offset
+        ("fragment_last", "i8"),  # 1 where no more fragments follow
         # The transport header; ports are 0 where there are none.
         ("source_port", "i8"),
         ("destination_port", "i8"),

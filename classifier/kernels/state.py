@@ -226,9 +226,16 @@ FRAGMENT = np.dtype(
         ("used", "u1"),
         ("from_server", "u1"),
         ("after_close", "u1"),  # the datagram's flow was closed before it
+        ("overlaps", "u1"),  # two fragments claim the same place
+        ("high", "u2"),  # end of the last unit of eight octets that has come
+        ("present", "u2"),  # units that have come
+        ("total", "u2"),  # units of the datagram, 0 while its last fragment has not come
         ("sequence", "u4"),  # TCP: what the first octet after the IP header would have
     ]
 )
+
+# Units of eight octets in a datagram (RFC 791, 3.1: the fragment offset has 13 bits).
+FRAGMENT_UNITS = 1 << 13
 
 # An address that is a subscriber because it lies in the networks: one IPv4 address or one IPv6 /64.
 SUBSCRIBER = np.dtype([("high", "u8"), ("low", "u8"), ("version", "i4"), ("next", "i4")])
@@ -339,7 +346,9 @@ class Tables(NamedTuple):
     `packets` PACKET[PACKETS]; `state` one record. `flows` FLOW[capacity]; `flow_index` u8[2^k >= 2 * capacity],
     tag << 32 | place + 1, 0 empty, of which state.index_mask + 1 are in use. `order_first`, `order_last` i4[ORDERS]: the
     ends of the list of each order, longest idle first; `timeout_ns` i8[ORDERS].
-    `held` HELD[m]. `usage` USAGE_ROW[u], `usage_index` i4[2^k]. `fragments` FRAGMENT[f], `fragment_index` i4[2^k].
+    `held` HELD[m]. `usage` USAGE_ROW[u], `usage_index` i4[2^k]. `fragments` FRAGMENT[f], `fragment_index` i4[2^k];
+    `fragment_covered`, `fragment_starts` u1[f, FRAGMENT_UNITS / 8], a bit for each unit that has come, and for each with
+    which a fragment began.
     `subscribers` SUBSCRIBER[s] (place 0 stands for all beyond the table), `subscriber_index` i4[2^k], 0 empty.
     `streams` STREAM[p]; `stream_oldest`, `stream_newest` i4[2]: the ends of the lists of those given out, firm and
     floating. `stream_data` u1[p, octets], `stream_filled` u1[p, octets / 8], a bit for each. `scratch` u1[n]: one name
@@ -365,6 +374,8 @@ class Tables(NamedTuple):
     usage_index: np.ndarray
     fragments: np.ndarray
     fragment_index: np.ndarray
+    fragment_covered: np.ndarray
+    fragment_starts: np.ndarray
     subscribers: np.ndarray
     subscriber_index: np.ndarray
     streams: np.ndarray

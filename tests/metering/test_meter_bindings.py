@@ -165,6 +165,7 @@ def metered(events, at_ns, ends_ns, batch_frames):
         compile_subscribers([ip_network(text) for text in NETWORKS], ()),
         interval_of,
         sums,
+        QuicReader(),
         listed_subscribers=2,
         limits=Limits(**SMALL),
         seed=1,

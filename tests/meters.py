@@ -21,25 +21,26 @@ START_NS = 1_700_000_000 * SECOND_NS
 INTERVAL_NS = 10 * SECOND_NS
 NETWORKS = ("10.0.0.0/8", "2001:db8:5::/48")
 
-# alpha serves from nowhere else, beta also from elsewhere; gamma has a name alone.
+# alpha serves from nowhere else, beta also from elsewhere; gamma has a name alone; delta serves only from a shared cloud.
 ALPHA_ADDRESS, BETA_ADDRESS, OTHER_ADDRESS = "203.0.113.10", "203.0.113.200", "192.0.2.33"
-APPLICATIONS = ("unknown", "alpha", "beta", "gamma")
+CLOUD_ADDRESS, RESOLVER = "198.51.100.200", "192.0.2.53"
+APPLICATIONS = ("unknown", "alpha", "beta", "gamma", "delta", "dns")
 
 
 @cache
 def lookup(trusted_resolvers: tuple[str, ...] = ()):
-    """A catalogue of three applications."""
+    """A catalogue of four applications and a service."""
 
-    def application(name, addresses, complete):
+    def application(name, addresses, complete, shared=(), services=()):
         return Application(
             name=name,
             title=name,
-            domains=(f"{name}.example",),
+            domains=() if services else (f"{name}.example",),
             addresses=tuple(ip_network(prefix) for prefix in addresses),
-            shared_addresses=(),
+            shared_addresses=tuple(ip_network(prefix) for prefix in shared),
             addresses_complete=complete,
             domains_anywhere=(),
-            services=(),
+            services=services,
             source="made up for the tests",
             updated=None,
             file=f"{name}.toml",
@@ -49,6 +50,8 @@ def lookup(trusted_resolvers: tuple[str, ...] = ()):
         application("alpha", ("203.0.113.0/25", "2001:db8:a::/48"), True),
         application("beta", ("203.0.113.128/25",), False),
         application("gamma", (), False),
+        application("delta", (), True, shared=("198.51.100.128/25",)),
+        application("dns", (), False, services=(("udp", 53), ("tcp", 53))),
     )
     return compile_catalogue(Catalogue(listed, ()), trusted_resolvers)
 
@@ -200,12 +203,15 @@ def measure(
     for first in range(0, len(frames), batch_frames):
         meter.feed(*batch(frames[first : first + batch_frames]))
     meter.finish()
-    totals = meter.totals()
-    outcome = Outcome(
-        totals, {key: tuple(value) for key, value in gatherer.volumes.items()}, gatherer.ended if log_flows else []
-    )
+    outcome = outcome_of(gatherer)
     check_balance(frames, outcome)
     return outcome
+
+
+def outcome_of(gatherer: Gatherer) -> Outcome:
+    """What the sink of a meter that has finished was given."""
+    volumes = {key: tuple(value) for key, value in gatherer.volumes.items()}
+    return Outcome(gatherer.meter.totals(), volumes, gatherer.ended)
 
 
 def check_balance(frames: list[Sent], outcome: Outcome) -> None:
