@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meters import NETWORKS, SECOND_NS, SMALL, START_NS, interval_of, lookup
 
+from classifier.detection.quic import QuicReader
 from classifier.kernels.ranges import flatten
 from classifier.metering.meter import Meter
 from classifier.metering.tables import Limits, Watched
