@@ -219,8 +219,9 @@ def test_an_answer_to_the_first_of_two_hellos_does_not_count_for_the_second():
 def test_half_a_hello_goes_on_beside_another_one_and_frees_nothing():
     evil = hello(EVIL)
     talked = Datagrams().up(initial((0, evil[:90])), initial((0, hello(NAME)), destination_id=b"inert id"))
-    talked.up(initial((90, evil[90:]), number=1)).down(answer())
-    assert talked.only_flow().evidence in ("contradicted", "none")
+    talked.up(initial((90, evil[90:]), number=1))
+    assert Datagrams(after=talked).down(answer()).only_flow().evidence in ("contradicted", "none")
+    assert Datagrams(after=talked).down(answer(b"inert id")).only_flow().evidence == "contradicted"
 
 
 def test_the_same_hello_tried_once_more_is_no_contradiction():
