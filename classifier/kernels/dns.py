@@ -117,15 +117,31 @@ def read_question(data, start, end, scratch):
 
 
 @helper
-def read_answers(data, start, end, position, answers, scratch, seed):
-    """Fill `answers` (ANSWER) from the answer section at `position`; how many, or -1 where one is malformed."""
+def read_answers(data, start, end, position, answers, scratch, seed, asked):
+    """Fill `answers` (ANSWER) from the answer section at `position`; how many, or -1 where one is malformed.
+
+    `asked`: hash of the question's name. Nearly every owner is a pointer to it, or to the alias before: these are not read
+    again.
+    """
     count = min(u16(data, start + 6), answers.shape[0])
+    target_at = np.int64(-1)
+    target = np.uint64(0)
     for i in range(count):
-        octets, position = read_name(data, start, end, position, scratch)
-        if octets < 0 or end - position < 10:
-            return -1
         entry = answers[i]
-        entry.owner = hash_octets(seed, scratch, RAW_AT, octets)
+        pointer = u16(data, position) - (POINTER << 8) if end - position >= 2 else -1
+        if pointer == HEADER_OCTETS:
+            entry.owner = asked
+            position += 2
+        elif pointer >= 0 and pointer == target_at:
+            entry.owner = target
+            position += 2
+        else:
+            octets, position = read_name(data, start, end, position, scratch)
+            if octets < 0:
+                return -1
+            entry.owner = hash_octets(seed, scratch, RAW_AT, octets)
+        if end - position < 10:
+            return -1
         entry.kind = u16(data, position) if u16(data, position + 2) == CLASS_IN else 0
         ttl_seconds = u32(data, position + 4)
         entry.ttl_seconds = ttl_seconds if ttl_seconds < 0x80000000 else 0  # RFC 2181, 8
@@ -138,7 +154,9 @@ def read_answers(data, start, end, position, answers, scratch, seed):
             octets, behind = read_name(data, start, end, entry.position, scratch)
             if octets < 0 or behind != position:
                 return -1
-            entry.target = hash_octets(seed, scratch, RAW_AT, octets)
+            target = hash_octets(seed, scratch, RAW_AT, octets)
+            target_at = entry.position - start
+            entry.target = target
     return count
 
 

@@ -110,7 +110,7 @@ def learn_answer(tables, data, start, end, position, kind, subscriber, name, rul
     """Note the addresses of the question's name, at the end of its aliases."""
     state = tables.state[0]
     answers = tables.answers
-    count = read_answers(data, start, end, position, answers, tables.scratch, state.seed)
+    count = read_answers(data, start, end, position, answers, tables.scratch, state.seed, name)
     if count <= 0:
         return
     owner, chain_seconds = follow_aliases(answers, count, name)

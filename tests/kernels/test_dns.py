@@ -54,8 +54,8 @@ def question_of(data, start, end, scratch):
 
 
 @kernel
-def answers_of(data, start, end, position, records, scratch, seed):
-    return read_answers(data, start, end, position, records, scratch, seed)
+def answers_of(data, start, end, position, records, scratch, seed, asked):
+    return read_answers(data, start, end, position, records, scratch, seed, asked)
 
 
 @kernel
@@ -101,7 +101,7 @@ def read(octets: bytes, before=b"", behind=b"") -> Message:
     if length <= 0:
         return Message(None)
     name = SCRATCH[RAW_AT : RAW_AT + length].tobytes().decode("latin-1")
-    count = answers_of(buffer, start, end, position, RECORDS, SCRATCH, SEED)
+    count = answers_of(buffer, start, end, position, RECORDS, SCRATCH, SEED, np.uint64(hashed(name)))
     if count < 0:
         return Message(name, kind)
     rows = [
