@@ -138,9 +138,11 @@ def find_authority(data, start, end):
 def find_host(data, position, end, target, target_end):
     """Name of a request whose fields begin at `position`: start (-1: none) and length; flags; 1 if the head is complete.
 
-    `data[target:target_end]` is the target of its request line. TWO_HOSTS where two names differ.
+    `data[target:target_end]` is the target of its request line: an authority in it wins, and servers must ignore Host then
+    (RFC 9112, 3.2.2). TWO_HOSTS where two names differ.
     """
     host, octets = find_authority(data, target, target_end)
+    authority_octets = octets
     any_name, any_octets = host, octets
     if octets == 0:
         host = any_name = -1
@@ -162,7 +164,7 @@ def find_host(data, position, end, target, target_end):
             continue
         kind, first = host_field(data, position, last)
         may_go_on = kind != NO_HOST
-        if kind != NO_HOST:
+        if kind == LIKE_HOST or (kind == IS_HOST and authority_octets == 0):
             value_octets = trimmed(data, first, last)
             if any_name < 0:
                 any_name, any_octets = first, value_octets

@@ -26,6 +26,7 @@ from twin_meter import Packet
 
 from classifier.catalogue.compile import compile_catalogue
 from classifier.catalogue.load import load_catalogue
+from classifier.detection.quic import QuicReader
 from classifier.metering.meter import Meter
 from classifier.metering.tables import Limits
 from classifier.subscribers.compile import compile_subscribers
@@ -116,7 +117,7 @@ def test_a_name_that_a_trusted_answer_gave_to_the_address_is_verified():
     assert line.verdict() == NAMED
     usage = {key[2:4]: sum(volume[:2]) for key, volume in line.measure().usage.items()}
     dns = sum(len(packet.packet()) for packet in line.packets[:2])
-    assert usage == {("alpha", "verified"): sum(len(p.packet()) for p in line.packets) - dns, ("unknown", "none"): dns}
+    assert usage == {("alpha", "verified"): sum(len(p.packet()) for p in line.packets) - dns, ("dns", "address"): dns}
 
 
 def test_without_an_answer_the_same_hello_is_contradicted():
@@ -353,6 +354,7 @@ def test_dns_itself_is_not_named_by_dns():
         compile_subscribers([ip_network("10.0.0.0/8")], ()),
         interval_of,
         sink,
+        QuicReader(),
         limits=Limits(**SMALL),
         log_flows=True,
         seed=3,
