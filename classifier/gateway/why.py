@@ -17,7 +17,7 @@ from classifier.records import FlowRecord
 
 HOST_LABEL = re.compile("[a-z0-9_-]{1,63}")
 LOOKED_UP = 4096  # names and addresses that are kept with their rules
-SOURCES = {"tls_sni": "TLS SNI", "quic_sni": "QUIC SNI", "http_host": "HTTP Host", "dns": "DNS"}
+SOURCES = {"tls_sni": "TLS SNI", "quic_sni": "QUIC SNI", "http_host": "HTTP Host"}
 
 
 class Why:
@@ -32,13 +32,7 @@ class Why:
     def __call__(self, flow: FlowRecord) -> str:
         """One sentence, without a full stop."""
         if flow.name is None:
-            return f"no name, {self._by_address(flow)}"
-        if flow.source == "dns":
-            rules = self._name_rules(flow.name)
-            what = _domain(rules[0]) if rules else flow.application
-            return (
-                f"no name on the wire, but a DNS answer gave {flow.server} to this subscriber for {flow.name}: {what}"
-            )
+            return f"no name{_instead_of_a_name(flow) or ', ' + self._by_address(flow)}"
         if not _is_host_name(flow.name):
             return f"{flow.name} is no host name, {self._by_address(flow)}"
         seen = f"{flow.name} ({SOURCES.get(flow.source, 'name')})"
@@ -107,6 +101,16 @@ def _is_host_name(name: str) -> bool:
 def _around(rules: list[AddressRule], address: str) -> tuple[AddressRule, ...]:
     sought = ip_address(address)
     return tuple(rule for rule in rules if sought in rule.prefix)
+
+
+def _instead_of_a_name(flow: FlowRecord) -> str:
+    """What stands for a name that was seen elsewhere."""
+    if flow.source == "dns":
+        far = flow.server if flow.subscriber_is_client else flow.client
+        return f" on the wire, but DNS answers gave {far} to this subscriber for names of {flow.application}"
+    if flow.source == "quic_sni":
+        return f", but it goes on with a QUIC connection of {flow.application} that was seen on another port"
+    return ""
 
 
 def _domain(rule: DomainRule) -> str:

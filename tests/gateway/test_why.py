@@ -130,6 +130,14 @@ NAMELESS = {"name": None, "source": "none", "evidence": "none", "application": "
             "198.51.100.4 is no host name, and 198.51.100.4 is in 198.51.100.0/24 (apps/shop.toml), "
             "which is shared and never evidence alone",
         ),
+        (
+            NAMELESS | ELSEWHERE | {"application": "book", "evidence": "claimed", "source": "dns"},
+            "no name on the wire, but DNS answers gave 192.0.2.1 to this subscriber for names of book",
+        ),
+        (
+            NAMELESS | {"application": "book", "evidence": "verified", "source": "quic_sni", "protocol": "udp"},
+            "no name, but it goes on with a QUIC connection of book that was seen on another port",
+        ),
         (NAMELESS | ELSEWHERE, "no name, and 192.0.2.1 is in nobody's list"),
         (
             NAMELESS | ELSEWHERE | {"application": "dns", "server_port": 53, "protocol": "udp"},
