@@ -30,6 +30,7 @@ from classifier.kernels.tcp import (
     track_reset,
     track_server,
 )
+from classifier.kernels.verdict import decide
 from classifier.records import END_FIN, END_IDLE, END_OPEN, END_REUSED, UNMETERED_TRANSIT
 
 
@@ -62,6 +63,9 @@ def meter_packet(tables, buffer, packet):
     place = match >> 1
     from_server = match & 1
     if packet.fragment == 1 and tables.flows[place].subscriber >= 0:
+        flow = tables.flows[place]
+        if packet.protocol == PROTOCOL_UDP and flow.phase != PHASE_DECIDED and flow.inspected == 0:
+            decide(tables, place)  # QUIC is not read from fragments
         first_fragment(tables, packet, place, from_server)
     if packet.source_port == PORT_DNS or packet.destination_port == PORT_DNS:
         observe_dns(tables, buffer, packet, place, from_server)

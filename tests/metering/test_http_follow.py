@@ -109,7 +109,6 @@ def test_another_host_contradicts_from_its_segment_on_and_for_good():
         get("alpha.example", "Host: gamma.example"),
         get("alpha.example", "X-Online-Host: gamma.example"),
         get("alpha.example", target="http://gamma.example/"),
-        get("gamma.example", target="http://alpha.example/"),
         b"CONNECT alpha.example:80 HTTP/1.1\r\nHost: alpha.example\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",  # a WebSocket frame (RFC 6455, 5.7)
