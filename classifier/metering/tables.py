@@ -37,9 +37,9 @@ from classifier.kernels.state import (
     STREAM,
     SUBSCRIBER,
     USAGE_ROW,
-    Tables,
 )
 from classifier.kernels.streams import FLOATING_OFFSET
+from classifier.kernels.tables import Tables
 from classifier.records import EVIDENCE, LINKS, UNMETERED
 
 BEFORE_ALL_NS = -(2**63)

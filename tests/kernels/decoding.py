@@ -41,7 +41,7 @@ class Decoder:
         self.record.fill(0)
         status = decode_frame(buffer, self.record, len(before), captured, wire, link_type, self.owners)
         found = {name: int(self.record[0][name]) for name in PACKET.names}
-        for place in ("position", "captured_end", "wire_end", "payload_start"):
+        for place in ("position", "captured_end", "wire_end", "payload_start", "fragment_start"):
             found[place] -= len(before)
         return (UNMETERED[status - 1] if status else None), found
 
