@@ -9,8 +9,8 @@ from functools import partial
 
 import numpy as np
 
+from classifier.detection.ciphers import CipherLibrary
 from classifier.detection.flows import flow_records
-from classifier.detection.quic import QuicReader
 from classifier.errors import ConservationError
 from classifier.gateway.calendar import Calendar
 from classifier.gateway.labels import BEYOND_LABEL, subscriber_labels
@@ -56,7 +56,7 @@ class Session:
             plan.subscriber_ranges,
             Calendar(plan.configuration.gateway.zone, rater.edges_ns(), interval_seconds),
             self,
-            QuicReader(),
+            CipherLibrary(),
             listed_subscribers=len(plan.subscribers),
             limits=plan.limits,
             log_flows=log_flows,

@@ -14,15 +14,14 @@ from classifier.kernels.accounts import SUBSCRIBERS_BEYOND
 from classifier.kernels.hashing import hash_end, low_bits, mix
 from classifier.kernels.jit import helper
 from classifier.kernels.octets import u8, u32, u64
+from classifier.kernels.quic_packet import ID_AT, ID_LENGTH_AT, LONG_HEADER, VERSION_AT, packet_kind
+from classifier.kernels.quic_versions import NEGOTIATION, VERSION_2
 from classifier.kernels.state import PHASE_DECIDED, QUIC_DECIDED
 from classifier.records import SOURCE_QUIC_SNI
 
-LONG_HEADER = 0x80  # RFC 8999, 5.1
-FIXED = 0x40  # with the bit above: a short header of version 1 or 2 (RFC 9000, 17.3.1)
-LONG_KIND_SHIFT, INITIAL, INITIAL_OF_VERSION_2 = 4, 0, 1  # RFC 9000, 17.2; RFC 9369, 3.2
-VERSION_2 = 0x6B3343CF  # RFC 9369, 3.1
+FIXED = 0x40  # with LONG_HEADER: a short header of version 1 or 2 (RFC 9000, 17.3.1)
+SHORT_ID_AT = 1
 INITIAL_DATAGRAM_OCTETS = 1200  # at least, of a client: RFC 9000, 14.1
-ID_LENGTH_AT, ID_AT, SHORT_ID_AT = 5, 6, 1
 ID_OCTETS = 8
 OCTET_BITS = np.uint64(8)
 
@@ -57,9 +56,8 @@ def begins_connection(flow, frame, packet, from_server):
         return 0
     if from_server or not flow.quic & QUIC_DECIDED:
         return 0
-    version = u32(frame, start + 1)
-    kind = u8(frame, start) >> LONG_KIND_SHIFT & 3
-    if version == 0 or kind != (INITIAL_OF_VERSION_2 if version == VERSION_2 else INITIAL):
+    version = u32(frame, start + VERSION_AT)
+    if version == NEGOTIATION or packet_kind(frame, start) != (1 if version == VERSION_2 else 0):
         return 0
     word = destination_id(frame, start, packet.payload_captured)
     return word != flow.quic_first_id and word != flow.quic_last_id and word != flow.quic_server_id
@@ -73,13 +71,13 @@ def connection_key(tables, flow, word):
 
 
 @helper
-def remember_connection(tables, place, octets, count):
-    """The flow has been decided by the name of a connection whose server chose the id `octets`."""
+def remember_connection(tables, place, octets, start, count):
+    """The flow has been decided by the name of a connection whose server chose the id of `count` octets at `start`."""
     flow = tables.flows[place]
     if flow.name_from_server:
         return
     flow.quic |= QUIC_DECIDED
-    flow.quic_server_id = id_word(octets, 0, count)
+    flow.quic_server_id = id_word(octets, start, count)
     if count < ID_OCTETS or flow.subscriber <= SUBSCRIBERS_BEYOND or not flow.subscriber_is_client:
         return
     key = connection_key(tables, flow, flow.quic_server_id)

@@ -22,7 +22,7 @@ from classifier.kernels.http import (
 from classifier.kernels.http_follow import follow, stop_following
 from classifier.kernels.jit import helper
 from classifier.kernels.names import intern_name
-from classifier.kernels.quic import finish_quic
+from classifier.kernels.quic_names import finish_quic
 from classifier.kernels.state import (
     PHASE_DECIDED,
     PHASE_INSPECTED,

@@ -11,6 +11,8 @@ read outside the buffer is found.
 
 from __future__ import annotations
 
+import ctypes
+
 import numpy as np
 from llvmlite import ir
 
@@ -32,6 +34,19 @@ def _address(_context, array):
         return builder.ptrtoint(_pointer(context, builder, signature.args[0], values[0]), ir.IntType(64))
 
     return numba.int64(array), generate
+
+
+@numba.extending.intrinsic
+def _call(_context, _address, _a, _b, _c, _d, _e, _f):
+    """Call a C function; one that takes fewer words does not look at the rest. Its result is an int."""
+
+    def generate(context, builder, signature, values):
+        word = ir.IntType(64)
+        kind = ir.FunctionType(ir.IntType(32), [word] * 6)
+        function = builder.inttoptr(values[0], kind.as_pointer())
+        return builder.sext(builder.call(function, values[1:]), word)
+
+    return numba.int64(*[numba.int64] * 7), generate
 
 
 def _prefetch(builder, pointer):
@@ -108,6 +123,30 @@ def _fast(bits, big):
         return load(b, i)
 
     return read
+
+
+if JIT_DISABLED:
+
+    def location(b):
+        """The address of a buffer, for a C function."""
+        return b.ctypes.data
+
+    _C_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 6)
+
+    def call(function, a, b, c, d, e, f):
+        """Call the C function at an address, with six words. Its result, an int."""
+        return _C_FUNCTION(int(function))(*map(int, (a, b, c, d, e, f)))
+else:
+
+    @helper
+    def location(b):
+        """The address of a buffer, for a C function."""
+        return _address(b)
+
+    @helper
+    def call(function, a, b, c, d, e, f):
+        """Call the C function at an address, with six words. Its result, an int."""
+        return _call(function, a, b, c, d, e, f)
 
 
 if BOUNDS_CHECKED or JIT_DISABLED:

@@ -14,9 +14,8 @@ INTERVAL = 1  # a packet lies at or past `interval_end_ns`: close the interval, 
 USAGE = 2  # the usage table is half full: take its rows
 FLOWS = 3  # the log of ended flows is nearly full: take it
 NAMES = 4  # the table of names is nearly full: take the log, drop what no flow needs
-QUIC = 5  # the datagram just metered may be QUIC: read it (state.trap_…), enter the answer, go on at the next frame
-WATCH = 6  # the frame before it may speak about addresses: read it, write the changes
-EXPIRY = 7  # a packet lies at or past `next_expiry_ns`: write what has ended
+WATCH = 5  # the frame before it may speak about addresses: read it, write the changes
+EXPIRY = 6  # a packet lies at or past `next_expiry_ns`: write what has ended
 
 # What `meter_frames` does behind the last frame.
 THEN_NOTHING = 0
@@ -247,6 +246,8 @@ STREAM = np.dtype(
         ("from_server", "u1"),
         ("conflict", "u1"),
         ("floating", "u1"),  # nobody knows how many octets come before the first one seen
+        ("attempts", "u1"),  # QUIC: connection attempts of the flow, and those that were not refused
+        ("standing", "u1"),
     ]
 )
 
@@ -286,14 +287,6 @@ STATE = np.dtype(
         ("name_count", "i8"),
         ("name_octets", "i8"),
         ("inspection_packets", "i8"),
-        # The datagram that status QUIC is about.
-        ("trap_place", "i8"),  # its flow, -1 none
-        ("trap_serial", "i8"),
-        ("trap_from_end", "i8"),  # 1: sent by the flow's server
-        ("trap_from_server", "i8"),  # 1: sent by the QUIC server
-        ("trap_start", "i8"),  # where its payload is in the buffer
-        ("trap_octets", "i8"),
-        ("trap_id", "u8"),  # first octets of the connection id that it goes to
         ("resolvers_trusted", "i8"),  # 1 where trusted resolvers are configured: only they teach
         ("dns_grace_ns", "i8"),
         # Accounts: every frame is in exactly one of metered (posted or held), waiting or unmetered.

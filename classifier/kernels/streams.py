@@ -41,6 +41,8 @@ def stream_open(tables, place, base, start, from_server):
     stream.from_server = from_server
     stream.conflict = 0
     stream.floating = start > 0
+    stream.attempts = 0
+    stream.standing = 0
     stream_link(tables, number)
     tables.flows[place].stream = number
     return number
@@ -142,12 +144,21 @@ def stream_take(tables, number):
 @helper
 def stream_clear(tables, number):
     """Make a buffer free: nothing of it is filled any more."""
+    stream_empty(tables, number)
+    tables.streams[number].serial = 0
+    stream_unlink(tables, number)
+
+
+@helper
+def stream_empty(tables, number):
+    """Nothing of the buffer is filled any more; its flow keeps it."""
     stream = tables.streams[number]
     filled = tables.stream_filled[number]
     for i in range(np.int64(stream.start) >> 3, (np.int64(stream.high) + 7) >> 3):
         filled[i] = 0
-    stream.serial = 0
-    stream_unlink(tables, number)
+    stream.front = stream.start
+    stream.high = stream.start
+    stream.conflict = 0
 
 
 @helper

@@ -27,7 +27,7 @@ from quic_stack import (
     talk,
 )
 
-from classifier.detection.quic import QuicReader, QuicResult, QuicStatus
+from twin_quic import QuicReader, QuicResult, QuicStatus
 
 NAME = "www.example.com"
 FLOW = 7
@@ -427,7 +427,7 @@ def test_any_octet_changed_in_an_initial_leaves_nothing_of_it(at, flip):
 
 def test_the_library_is_loaded_with_the_first_initial_and_not_before():
     program = (
-        "import sys; from classifier.detection.quic import QuicReader; reader = QuicReader(); "
+        "import sys; from twin_quic import QuicReader; reader = QuicReader(); "
         "reader.read(1, False, bytes(1200)); before = 'cryptography' in sys.modules; "
         "reader.read(1, False, bytes.fromhex(sys.argv[1])); print(before, 'cryptography' in sys.modules)"
     )

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from classifier.detection.quic import QuicReader, QuicStatus
-from classifier.detection.quic_keys import (
+from twin_quic import QuicReader, QuicStatus
+from twin_quic_keys import (
     DRAFTS,
     VERSION_1,
     VERSION_2,

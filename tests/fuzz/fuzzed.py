@@ -22,7 +22,7 @@ from mutations import example
 
 from classifier.catalogue.compile import compile_catalogue
 from classifier.catalogue.load import load_catalogue
-from classifier.detection.quic import QuicReader
+from classifier.detection.ciphers import CipherLibrary
 from classifier.gateway.calendar import Calendar
 from classifier.metering.meter import Meter
 from classifier.metering.tables import Limits
@@ -49,7 +49,7 @@ def outcome(frames: list[Sent], batch_frames: int, seed: int, limits: dict[str, 
     sink = Gatherer(names)
     ranges = compile_subscribers([network(text) for text in PRIVATE], ())
     intervals = Calendar(ZoneInfo("UTC"), (), INTERVAL_SECONDS)
-    meter = Meter(lookup, ranges, intervals, sink, QuicReader(), limits=Limits(**limits), log_flows=True, seed=seed)
+    meter = Meter(lookup, ranges, intervals, sink, CipherLibrary(), limits=Limits(**limits), log_flows=True, seed=seed)
     sink.meter = meter
     for first in range(0, len(frames), batch_frames):
         meter.feed(*batch(frames[first : first + batch_frames]))

@@ -26,7 +26,7 @@ from twin_meter import Packet
 
 from classifier.catalogue.compile import compile_catalogue
 from classifier.catalogue.load import load_catalogue
-from classifier.detection.quic import QuicReader
+from classifier.detection.ciphers import CipherLibrary
 from classifier.metering.meter import Meter
 from classifier.metering.tables import Limits
 from classifier.subscribers.compile import compile_subscribers
@@ -354,7 +354,7 @@ def test_dns_itself_is_not_named_by_dns():
         compile_subscribers([ip_network("10.0.0.0/8")], ()),
         interval_of,
         sink,
-        QuicReader(),
+        CipherLibrary(),
         limits=Limits(**SMALL),
         log_flows=True,
         seed=3,

@@ -19,10 +19,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from enum import IntEnum
 
-from classifier.detection.quic_attempts import Attempt, FlowAttempts, open_packet
-from classifier.detection.quic_google import google_answers, google_hello, hello_name
-from classifier.detection.quic_keys import Q050, Version, known_version
-from classifier.detection.quic_packet import (
+from twin_quic_attempts import Attempt, FlowAttempts, open_packet
+from twin_quic_google import google_answers, google_hello, hello_name
+from twin_quic_keys import Q050, Version, known_version
+from twin_quic_packet import (
     CONNECTION_ID_OCTETS,
     Frames,
     LongHeader,
