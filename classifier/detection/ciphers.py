@@ -137,7 +137,9 @@ def _open(key: int, header: int, header_octets: int, text: int, octets: int, pla
     nonce = ctypes.string_at(key + KEY_OCTETS, NONCE_OCTETS)
     sealed = ctypes.string_at(text, octets)
     try:
-        opened = AESGCM(ctypes.string_at(key, KEY_OCTETS)).decrypt(nonce, sealed, ctypes.string_at(header, header_octets))
+        opened = AESGCM(ctypes.string_at(key, KEY_OCTETS)).decrypt(
+            nonce, sealed, ctypes.string_at(header, header_octets)
+        )
     except InvalidTag:
         return 0
     ctypes.memmove(plain, opened, len(opened))

@@ -118,7 +118,7 @@ def encrypt_block(ciphers, source):
 
 @helper
 def open_sealed(ciphers, header_octets, text, octets):
-    """Decrypt `octets` at the address `text`, the tag among them, with KEY, NONCE and `header` into `plain`. 1 if it verifies."""
+    """Decrypt `octets` at the address `text`, the tag among them, with KEY and NONCE, into `plain`. 1 if it verifies."""
     addresses = ciphers.addresses
     base = location(ciphers.room)
     header, plain = location(ciphers.header), location(ciphers.plain)

@@ -18,8 +18,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-import numpy as np
-
 from classifier.kernels.connections import destination_id, goes_on
 from classifier.kernels.jit import helper
 from classifier.kernels.octets import u8, u16, u32
@@ -161,7 +159,8 @@ def read_from_client(tables, frame, start, end, place, from_end):
             write_id(tables, attempt, kind, frame, id_at, GOOGLE_ID_OCTETS)
     name_at, octets = google_name(frame, message_at, message_end)
     has_name = 1 if octets > 0 else 0
-    if enter_attempt(tables, place, attempt, has_name, from_end, destination_id(frame, start, end - start)) and has_name:
+    word = destination_id(frame, start, end - start)
+    if enter_attempt(tables, place, attempt, has_name, from_end, word) and has_name:
         take_plain_name(tables, place, frame, name_at, octets)
 
 

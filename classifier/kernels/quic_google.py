@@ -63,8 +63,8 @@ def google_version(data, at):
 
 @helper
 def google_hello(data, at, end):
-    """(version, where its id is, where the message begins, its end) of a client's datagram of version Q024 to Q046 that holds a
-    hello; version -1 if there is none that can be read. The version is as on the wire: "Q043" is 0x51303433."""
+    """(version, where its id is, where the message begins, its end) of a client's datagram of Q024 to Q046 that holds a hello;
+    version -1 if there is none that can be read. The version is as on the wire: "Q043" is 0x51303433."""
     if end > at and not u8(data, at) & LONG_FORM:
         if end - at < PUBLIC_NUMBER_AT or u8(data, at) & (HELLO_FLAGS_MASK | FLAG_RESET) != HELLO_FLAGS:
             return -1, 0, 0, 0

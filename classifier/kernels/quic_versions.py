@@ -61,7 +61,8 @@ _DRAFT_25 = (
     "4d1611d05513a552c587d575",
 )
 _DRAFT_23 = (_DRAFT_25[0], "", "")
-_DRAFT_22 = ("7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a", "", "")  # draft-ietf-quic-tls-22, 5.2; older ones: other headers
+# draft-ietf-quic-tls-22, 5.2. Older drafts had other headers.
+_DRAFT_22 = ("7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a", "", "")
 
 # (number, keys, packet type of its Initial, label row of its keys, Google's frames inside?)
 _VERSIONS = [

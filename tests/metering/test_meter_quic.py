@@ -139,7 +139,7 @@ def test_a_handshake_after_a_retry_gives_its_name():
 
 @pytest.mark.parametrize(("name", "expected"), [(NAME, "verified"), (EVIL, "contradicted")])
 def test_the_hello_after_a_retry_has_to_have_the_same_name(name, expected):
-    retry = encode_quic_retry(V1, b"retry id", b"original", b"client", b"a token")
+    retry = encode_quic_retry(V1, b"retry id", b"client", b"original", b"a token")
     talked = Datagrams().up(initial((0, hello(name)))).down(retry)
     talked.up(initial((0, hello(NAME)), destination_id=b"retry id", token=b"a token")).down(answer(b"retry id"))
     assert talked.only_flow().evidence == expected

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quic_stack import crypto_frame, seal
-
 from twin_quic import QuicReader, QuicResult, QuicStatus
 from twin_quic_google import hello_name
 from twin_quic_packet import google_frames
