@@ -20,7 +20,7 @@ from classifier.kernels.http_framing import CHUNKED, UNCLEAR, body_octets, chunk
 from classifier.kernels.jit import helper
 from classifier.kernels.names import intern_name
 from classifier.kernels.octets import u8
-from classifier.kernels.settle import post_open
+from classifier.kernels.settle import change_evidence, contradict, stop_following
 from classifier.kernels.state import (
     HTTP_CHUNK_END,
     HTTP_CHUNK_SIZE,
@@ -82,31 +82,6 @@ def follow(tables, place):
         flow.http_state = HTTP_LOST  # the capture, or the inspection limit, cut the head
         flow.http_next = flow.name_end
         stream_close(tables, place)
-
-
-@helper
-def stop_following(tables, place):
-    """The flow is contradicted or closed: nothing of it is read any more."""
-    tables.flows[place].tcp_state &= 0xFFFF - TCP_FOLLOWED
-    stream_close(tables, place)
-
-
-@helper
-def contradict(tables, place):
-    """From here on the flow is charged; what it has counted so far keeps its evidence."""
-    flow = tables.flows[place]
-    change_evidence(tables, place, EVIDENCE_CONTRADICTED)
-    flow.contradicted = 1
-    stop_following(tables, place)
-
-
-@helper
-def change_evidence(tables, place, evidence):
-    """Another evidence for what follows."""
-    flow = tables.flows[place]
-    if flow.settled:
-        post_open(tables, place)
-    flow.evidence = evidence
 
 
 @helper

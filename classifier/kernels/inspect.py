@@ -19,10 +19,11 @@ from classifier.kernels.http import (
     method_octets,
     proxy_octets,
 )
-from classifier.kernels.http_follow import follow, stop_following
+from classifier.kernels.http_follow import follow
 from classifier.kernels.jit import helper
 from classifier.kernels.names import intern_name
 from classifier.kernels.quic import finish_quic
+from classifier.kernels.settle import stop_following
 from classifier.kernels.state import (
     PHASE_DECIDED,
     PHASE_INSPECTED,
