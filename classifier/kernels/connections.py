@@ -15,7 +15,7 @@ from classifier.kernels.hashing import hash_end, low_bits, mix
 from classifier.kernels.jit import helper
 from classifier.kernels.octets import u8, u32, u64
 from classifier.kernels.state import PHASE_DECIDED, QUIC_DECIDED
-from classifier.records import SOURCE_QUIC_SNI
+from classifier.records import EVIDENCE_CONTRADICTED, SOURCE_QUIC_SNI
 
 LONG_HEADER = 0x80  # RFC 8999, 5.1
 FIXED = 0x40  # with the bit above: a short header of version 1 or 2 (RFC 9000, 17.3.1)
@@ -50,18 +50,24 @@ def destination_id(frame, start, octets):
 def begins_connection(flow, frame, packet, from_server):
     """1 if this datagram is the client's first of another connection than the one that decided the flow.
 
-    Later Initials of the same connection, also those sent once more, go to an id that is known.
+    Later Initials of the same connection, also those sent once more, go to an id that is known. QUIC is never sent in
+    fragments (RFC 9000, 14), so a first fragment has to show that it is none.
     """
-    start = packet.payload_start
-    if packet.payload_captured < INITIAL_DATAGRAM_OCTETS or not u8(frame, start) & LONG_HEADER:
-        return 0
     if from_server or not flow.quic & QUIC_DECIDED:
         return 0
+    start = packet.payload_start
+    captured = packet.payload_captured
+    if packet.fragment == 0 and packet.payload_octets < INITIAL_DATAGRAM_OCTETS:
+        return 0
+    if captured > 0 and not u8(frame, start) & LONG_HEADER:
+        return 0
+    if captured < ID_AT + ID_OCTETS:
+        return packet.fragment
     version = u32(frame, start + 1)
     kind = u8(frame, start) >> LONG_KIND_SHIFT & 3
     if version == 0 or kind != (INITIAL_OF_VERSION_2 if version == VERSION_2 else INITIAL):
         return 0
-    word = destination_id(frame, start, packet.payload_captured)
+    word = destination_id(frame, start, captured)
     return word != flow.quic_first_id and word != flow.quic_last_id and word != flow.quic_server_id
 
 
@@ -90,6 +96,17 @@ def remember_connection(tables, place, octets, count):
 
 
 @helper
+def contradict_connection(tables, flow):
+    """The flow has been contradicted: where its connection goes on, it is, too."""
+    if not flow.quic & QUIC_DECIDED:
+        return
+    key = connection_key(tables, flow, flow.quic_server_id)
+    entry = tables.connections[low_bits(key) % tables.connections.shape[0]]
+    if entry.key == key:
+        entry.evidence = EVIDENCE_CONTRADICTED
+
+
+@helper
 def goes_on(tables, frame, packet, place, from_server):
     """1 if a flow's first datagram belongs to a connection that another flow began, and the flow is decided like that one."""
     flow = tables.flows[place]
@@ -99,7 +116,8 @@ def goes_on(tables, frame, packet, place, from_server):
         return 0
     if flow.subscriber <= SUBSCRIBERS_BEYOND or not flow.subscriber_is_client:
         return 0
-    key = connection_key(tables, flow, u64(frame, packet.payload_start + SHORT_ID_AT))
+    word = u64(frame, packet.payload_start + SHORT_ID_AT)
+    key = connection_key(tables, flow, word)
     entry = tables.connections[low_bits(key) % tables.connections.shape[0]]
     if entry.key != key:
         return 0
@@ -107,4 +125,6 @@ def goes_on(tables, frame, packet, place, from_server):
     flow.application = entry.application
     flow.evidence = entry.evidence
     flow.source = SOURCE_QUIC_SNI
+    flow.quic |= QUIC_DECIDED
+    flow.quic_server_id = flow.quic_first_id = flow.quic_last_id = word
     return 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.kernels.accounts import SUBSCRIBERS_BEYOND
+from classifier.kernels.connections import contradict_connection
 from classifier.kernels.jit import helper
 from classifier.kernels.signatures import APPLICATION_UNKNOWN
 from classifier.kernels.state import PHASE_DECIDED, PHASE_NAMED, RULE_NO_MATCH, TCP_FOLLOWED
@@ -89,6 +90,7 @@ def contradict(tables, place):
         stop_following(tables, place)
     if flow.application != APPLICATION_UNKNOWN:
         change_evidence(tables, place, EVIDENCE_CONTRADICTED)
+        contradict_connection(tables, flow)
 
 
 @helper
