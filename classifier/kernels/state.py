@@ -154,7 +154,7 @@ FLOW = whole_lines(
         ("source", "u1"),
         ("quic", "u1"),
         ("quic_attempt", "u1"),  # the connection attempt whose octets are in `stream`, or that gave the name
-        ("backed", "u1"),  # a trusted resolver gave the name to the address that it was sent to
+        ("backed", "u1"),  # a DNS answer gave the name to the address that it was sent to
         # HTTP/1 that is followed.
         ("http_state", "u1"),
         ("http_rounds", "u1"),  # times 2^30 octets of body that are left behind `http_next`
@@ -294,7 +294,7 @@ STATE = np.dtype(
         ("trap_start", "i8"),  # where its payload is in the buffer
         ("trap_octets", "i8"),
         ("trap_id", "u8"),  # first octets of the connection id that it goes to
-        ("resolvers_trusted", "i8"),  # 1 where trusted resolvers are configured: only they teach
+        ("resolvers_trusted", "i8"),  # 1 where trusted resolvers are configured: only they teach, else any server
         ("dns_grace_ns", "i8"),
         # Accounts: every frame is in exactly one of metered (posted or held), waiting or unmetered.
         ("observed_frames", "i8"),

@@ -47,9 +47,10 @@ def name_rule(tables, octets):
 
 @helper
 def is_backed(tables, flow, octets):
-    """1 if a trusted resolver told the subscriber that the raw name in scratch has the address that it was sent to."""
-    if not tables.state[0].resolvers_trusted:
-        return 0
+    """1 if a DNS answer told the subscriber that the raw name in scratch has the address that it was sent to.
+
+    Whose answers are believed was settled when they were read (`learned`).
+    """
     folded = fold_name(tables.scratch, octets)
     name = hash_octets(tables.state[0].seed, tables.scratch, FOLDED_AT, folded)
     if flow.name_from_server:
@@ -93,7 +94,7 @@ def decide_by_name(tables, flow):
 def name_evidence(tables, flow, rule, backed):
     """The evidence of a name that matched `rule`, against the address of the end it was sent to.
 
-    `backed`: a trusted resolver gave this very name that address.
+    `backed`: a DNS answer gave this very name that address.
     """
     lookup = tables.lookup
     application = np.int64(lookup.rule_application[rule])
@@ -150,8 +151,8 @@ def decide_by_answers(tables, flow, row):
     """The name that DNS answers gave to the server's address, whose row of ranges is `row`; 0 where they say nothing.
 
     The client has named nobody here, and others may be served at the same address: so it is verified only where the
-    application alone uses it, else claimed. What an untrusted resolver says, the subscriber may have made up: it never
-    stands against a list of addresses.
+    application alone uses it, else claimed. Where any server's answers are believed, the subscriber may have made them up:
+    then they never stand against a list of addresses.
     """
     lookup = tables.lookup
     high, low = flow.server_high, flow.server_low
