@@ -43,11 +43,11 @@ def _prefetch(builder, pointer):
 
 
 @numba.extending.intrinsic
-def _prefetch_item(_context, array, _index):
-    """Fetch the line in which item `index` of an array begins."""
+def _prefetch_line(_context, array, _index):
+    """Fetch the line in which item `index` of an array, or of the octets at an address, begins."""
 
     def generate(context, builder, signature, values):
-        data = context.make_array(signature.args[0])(context, builder, values[0]).data
+        data = _pointer(context, builder, signature.args[0], values[0])
         _prefetch(builder, builder.gep(data, [values[1]]))
         return context.get_dummy_value()
 
@@ -55,23 +55,11 @@ def _prefetch_item(_context, array, _index):
 
 
 @numba.extending.intrinsic
-def _prefetch_octets(_context, buffer, _index):
-    """Fetch the line of the octet at `index`."""
-
-    def generate(context, builder, signature, values):
-        data = _pointer(context, builder, signature.args[0], values[0])
-        _prefetch(builder, builder.gep(data, [values[1]]))
-        return context.get_dummy_value()
-
-    return numba.void(buffer, numba.int64), generate
-
-
-@numba.extending.intrinsic
 def _prefetch_lines(_context, array, _index):
     """Fetch the first two lines of a record."""
 
     def generate(context, builder, signature, values):
-        data = context.make_array(signature.args[0])(context, builder, values[0]).data
+        data = _pointer(context, builder, signature.args[0], values[0])
         record = builder.bitcast(builder.gep(data, [values[1]]), ir.IntType(8).as_pointer())
         _prefetch(builder, record)
         _prefetch(builder, builder.gep(record, [ir.IntType(64)(64)]))
@@ -168,7 +156,7 @@ else:
     @helper
     def prefetch(array, index):
         """Have item `index` of an array fetched into the cache while other work goes on."""
-        _prefetch_item(array, index)
+        _prefetch_line(array, index)
 
     @helper
     def prefetch_record(array, index):
@@ -178,8 +166,8 @@ else:
     @helper
     def prefetch_octets(b, i):
         """The same for the octets at `i` of a buffer, and the cache line behind."""
-        _prefetch_octets(b, i)
-        _prefetch_octets(b, i + 64)
+        _prefetch_line(b, i)
+        _prefetch_line(b, i + 64)
 
     u8 = _fast(8, True)
     u16 = _fast(16, True)
