@@ -15,7 +15,7 @@ from classifier.kernels.hashing import hash_end, low_bits, mix
 from classifier.kernels.jit import helper
 from classifier.kernels.octets import u8, u32, u64
 from classifier.kernels.state import PHASE_DECIDED, QUIC_DECIDED
-from classifier.records import EVIDENCE_CONTRADICTED, SOURCE_QUIC_SNI
+from classifier.records import EVIDENCE_CONTRADICTED, SOURCE_DNS, SOURCE_QUIC_SNI
 
 LONG_HEADER = 0x80  # RFC 8999, 5.1
 FIXED = 0x40  # with the bit above: a short header of version 1 or 2 (RFC 9000, 17.3.1)
@@ -51,9 +51,10 @@ def begins_connection(flow, frame, packet, from_server):
     """1 if this datagram is the client's first of another connection than the one that decided the flow.
 
     Later Initials of the same connection, also those sent once more, go to an id that is known. QUIC is never sent in
-    fragments (RFC 9000, 14), so a first fragment has to show that it is none.
+    fragments (RFC 9000, 14), so a first fragment has to show that it is none. Any hello has a flow that DNS named asked anew.
     """
-    if from_server or not flow.quic & QUIC_DECIDED:
+    by_dns = flow.source == SOURCE_DNS
+    if from_server or not (flow.quic & QUIC_DECIDED or by_dns):
         return 0
     start = packet.payload_start
     captured = packet.payload_captured
@@ -67,6 +68,8 @@ def begins_connection(flow, frame, packet, from_server):
     kind = u8(frame, start) >> LONG_KIND_SHIFT & 3
     if version == 0 or kind != (INITIAL_OF_VERSION_2 if version == VERSION_2 else INITIAL):
         return 0
+    if by_dns:
+        return 1
     word = destination_id(frame, start, captured)
     return word != flow.quic_first_id and word != flow.quic_last_id and word != flow.quic_server_id
 

@@ -28,6 +28,7 @@ from classifier.kernels.state import (
     PHASE_DECIDED,
     PHASE_INSPECTED,
     PHASE_NAMED,
+    RULE_NAME_UNSEEN,
     RULE_NO_MATCH,
     TCP_ACK_CLIENT,
     TCP_ACK_SERVER,
@@ -42,7 +43,7 @@ from classifier.kernels.streams import (
     stream_insert,
     stream_open,
 )
-from classifier.kernels.tls import NO_NAME, NOT_THIS, tls_begins, tls_name
+from classifier.kernels.tls import NEED_MORE, NO_NAME, NOT_THIS, tls_begins, tls_name
 from classifier.kernels.verdict import decide, match_name
 from classifier.records import SOURCE_HTTP_HOST, SOURCE_TLS_SNI
 
@@ -151,17 +152,25 @@ def read_stream(tables, place, final):
     final = final or front >= data.shape[0]
     if front <= start:
         return
-    found = tls_name(data, start, front, tables.scratch, final)
-    source = SOURCE_TLS_SNI
-    if found == NOT_THIS:
-        found = http_name(data, start, front, tables.scratch, final)
-        source = SOURCE_HTTP_HOST
+    found, source = find_name(data, start, front, tables.scratch, 0)
+    if found == NEED_MORE and final:
+        flow.rule = RULE_NAME_UNSEEN
+        found, source = find_name(data, start, front, tables.scratch, 1)
     if found > NO_NAME:
         take_name(tables, place, found, source, stream)
     elif found == NO_NAME:
         finish_without_name(tables, place)
     elif found == NOT_THIS and (final or not stream.floating):
         stream_close(tables, place)
+
+
+@helper
+def find_name(data, start, front, scratch, final):
+    """What the parsers find (`tls_name`, `http_name`), and the source that it is of."""
+    found = tls_name(data, start, front, scratch, final)
+    if found != NOT_THIS:
+        return found, SOURCE_TLS_SNI
+    return http_name(data, start, front, scratch, final), SOURCE_HTTP_HOST
 
 
 @helper
@@ -205,6 +214,8 @@ def finish_inspection(tables, place):
         read_stream(tables, place, 1)
     if flow.phase == PHASE_NAMED:
         return
+    if flow.phase == PHASE_INSPECTED and flow.stream >= 0:
+        flow.rule = RULE_NAME_UNSEEN
     stream_close(tables, place)
     if flow.phase == PHASE_INSPECTED:
         decide(tables, place)

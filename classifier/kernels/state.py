@@ -74,6 +74,7 @@ HTTP_HEAD, HTTP_CHUNK_SIZE, HTTP_CHUNK_END, HTTP_TRAILER, HTTP_LOST = range(5)
 # Flow.rule besides the rules of the catalogue.
 RULE_NO_MATCH = -1  # a host name that no rule matches: the flow is unknown, whatever its address
 RULE_NO_HOST_NAME = -2  # no name, or one that is no host name: no evidence
+RULE_NAME_UNSEEN = -3  # a hello or request whose name was not read to its end: DNS must not name it instead
 
 CACHE_LINE_OCTETS = 64
 

@@ -11,7 +11,14 @@ import numpy as np
 
 from classifier.kernels.jit import helper
 from classifier.kernels.octets import u8
-from classifier.kernels.state import HTTP_LOST, PHASE_INSPECTED, PHASE_NAMED, RULE_NO_MATCH, TCP_FOLLOWED
+from classifier.kernels.state import (
+    HTTP_LOST,
+    PHASE_INSPECTED,
+    PHASE_NAMED,
+    RULE_NAME_UNSEEN,
+    RULE_NO_MATCH,
+    TCP_FOLLOWED,
+)
 
 # How many of the oldest buffers are looked at for one to take away.
 PROBES = 16
@@ -136,6 +143,8 @@ def stream_take(tables, number):
         victim.http_state = HTTP_LOST
     if victim.phase == PHASE_NAMED:
         victim.rule = RULE_NO_MATCH
+    elif victim.phase == PHASE_INSPECTED:
+        victim.rule = RULE_NAME_UNSEEN
     stream_clear(tables, number)
 
 

@@ -22,7 +22,7 @@ from classifier.kernels.signatures import (
     SERVICE_TCP,
     SERVICE_UDP,
 )
-from classifier.kernels.state import PHASE_DECIDED, RULE_NO_HOST_NAME, RULE_NO_MATCH
+from classifier.kernels.state import PHASE_DECIDED, RULE_NAME_UNSEEN, RULE_NO_HOST_NAME, RULE_NO_MATCH
 from classifier.records import (
     EVIDENCE_ADDRESS,
     EVIDENCE_CLAIMED,
@@ -75,7 +75,7 @@ def decide(tables, place):
     flow.phase = PHASE_DECIDED
     flow.application = APPLICATION_UNKNOWN
     flow.evidence = EVIDENCE_NONE
-    if flow.rule == RULE_NO_HOST_NAME:
+    if flow.rule == RULE_NO_HOST_NAME or flow.rule == RULE_NAME_UNSEEN:
         decide_by_address(tables, flow)
     elif flow.rule >= 0 and (flow.subscriber < 0 or flow.name_from_server != flow.subscriber_is_client):
         decide_by_name(tables, flow)
@@ -129,7 +129,7 @@ def decide_by_address(tables, flow):
     else:
         service = -1
     row = locate(lookup.ranges, flow.version, high, low)
-    if service == 0 and flow.subscriber_is_client and flow.source == SOURCE_NONE:
+    if service == 0 and flow.subscriber_is_client and flow.source == SOURCE_NONE and not may_hide_name(flow):
         if decide_by_answers(tables, flow, row):
             return
     if row >= 0 and lookup.owner[row] > 0:
@@ -144,6 +144,16 @@ def decide_by_address(tables, flow):
     if service > 0 and locate(lookup.trusted, flow.version, high, low) >= 0:
         flow.evidence = EVIDENCE_ADDRESS
         flow.source = SOURCE_ADDRESS
+
+
+@helper
+def may_hide_name(flow):
+    """1 if the client may have named somebody whom nobody saw: cut small, in another order, or in fragments.
+
+    DNS would else name the flow after whatever is served at the same address. A UDP flow is looked at twice only where it
+    looks like QUIC.
+    """
+    return flow.rule == RULE_NAME_UNSEEN or (flow.protocol == PROTOCOL_UDP and flow.inspected > 1)
 
 
 @helper

@@ -23,8 +23,8 @@ def initial(name: str, destination_id=b"original") -> bytes:
 class Quic:
     """Datagrams of one subscriber and one server."""
 
-    def __init__(self, server: str) -> None:
-        self.wire, self.server, self.port = Wire(), server, 50000
+    def __init__(self, server: str, wire: Wire | None = None) -> None:
+        self.wire, self.server, self.port = wire or Wire(), server, 50000
 
     def up(self, payload: bytes, cuts=(), odd=None) -> int:
         """Send a datagram, in fragments where it is cut; their octets. `odd`: first and end of a further piece before them."""
