@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.iana import TCP_SYN
-from classifier.kernels.http import IS_CONNECT, LENGTH_MASK, TWO_HOSTS, http_name, line_end, proxy_octets
+from classifier.kernels.http import IS_CONNECT, LENGTH_MASK, TWO_HOSTS, http_name, line_end, request_start
 from classifier.kernels.http_framing import CHUNKED, UNCLEAR, body_octets, chunk_octets, content_end, head_end
 from classifier.kernels.jit import helper
 from classifier.kernels.names import intern_name
@@ -67,7 +67,7 @@ def follow(tables, place):
     data = tables.stream_data[flow.stream]
     start = np.int64(stream.start)
     front = np.int64(stream.front)
-    start += proxy_octets(data, start, front)
+    start = request_start(data, start, front)
     flow.tcp_state |= TCP_FOLLOWED
     flow.http_state = HTTP_HEAD
     flow.http_rounds = 0

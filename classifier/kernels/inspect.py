@@ -17,7 +17,7 @@ from classifier.kernels.http import (
     http_begins,
     http_name,
     method_octets,
-    proxy_octets,
+    request_start,
 )
 from classifier.kernels.http_follow import follow
 from classifier.kernels.jit import helper
@@ -104,8 +104,8 @@ def hello_restarts(tables, frame, packet, place, from_server, sequence):
     same_end = stream.from_server == from_server
     if same_end:
         ahead = sequence_difference(sequence, np.int64(stream.base_sequence)) - start
-        if ahead < 0 or (ahead == 0 and present == 0):
-            return 0  # what the stream waits for
+        if present == 0 or ahead < 0:
+            return 0  # the stream waits for this, or for what comes before: it may be a head, and this its body
     octets = packet.payload_captured
     if octets >= 6 and tls_begins(frame, packet.payload_start, octets):
         return not (same_end and http_begins(data, start, present))
@@ -148,7 +148,7 @@ def read_stream(tables, place, final):
     data = tables.stream_data[number]
     front = np.int64(stream.front)
     start = np.int64(stream.start)
-    start += proxy_octets(data, start, front)
+    start = request_start(data, start, front)
     final = final or front >= data.shape[0]
     if front <= start:
         return

@@ -35,6 +35,10 @@ HIDDEN = {
     "a hello in tiny segments": pieces(HELLO, TINY),
     "a hello in tiny segments, the last one first": pieces(HELLO, TINY)[::-1],
     "a request in tiny segments": pieces(request("GET / HTTP/1.1", "A: " + "b" * 400, "Host: www.other.example"), TINY),
+    "a request behind empty lines": [(0, b"\r\n\n" + REQUEST)],
+    "a request whose line ends in blanks": [(0, REQUEST.replace(b"1.1", b"1.1 \t"))],
+    "a request of a version with more digits": [(0, REQUEST.replace(b"1.1", b"1.10"))],
+    "a request with more blanks": [(0, REQUEST.replace(b" ", b"  "))],
     "a head longer than what is read": pieces(
         request("GET / HTTP/1.1", "A: " + "b" * 17_000, "Host: www.other.example"), 1400
     ),
