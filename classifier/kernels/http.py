@@ -12,14 +12,12 @@ import numpy as np
 from classifier.kernels.jit import helper
 from classifier.kernels.names import keep_raw
 from classifier.kernels.octets import u8
-from classifier.kernels.tls import NEED_MORE, NO_NAME, NOT_THIS
+from classifier.kernels.tls import NEED_MORE, NO_NAME, NOT_THIS, TWO_HOSTS
 
 PROXY_LINE_OCTETS = 107
 METHOD_OCTETS = 20  # longest method looked for; the registered ones end at 17 (IANA "HTTP Method Registry")
-# What `http_name` adds to the length of the name.
-TWO_HOSTS = 1 << 16
+# What `http_name` adds to the length of the name besides TWO_HOSTS.
 IS_CONNECT = 1 << 17
-LENGTH_MASK = TWO_HOSTS - 1
 
 # What a line of the head is to its name.
 NO_HOST, IS_HOST, LIKE_HOST = range(3)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.iana import TCP_SYN
-from classifier.kernels.http import IS_CONNECT, LENGTH_MASK, TWO_HOSTS, http_name, line_end, request_start
+from classifier.kernels.http import IS_CONNECT, http_name, line_end, request_start
 from classifier.kernels.http_framing import CHUNKED, UNCLEAR, body_octets, chunk_octets, content_end, head_end
 from classifier.kernels.jit import helper
 from classifier.kernels.names import intern_name
@@ -38,7 +38,7 @@ from classifier.kernels.streams import (
     stream_open,
 )
 from classifier.kernels.tcp import close_reason
-from classifier.kernels.tls import NEED_MORE, NO_NAME
+from classifier.kernels.tls import LENGTH_MASK, NEED_MORE, NO_NAME, TWO_HOSTS
 from classifier.kernels.verdict import is_backed, name_evidence, name_rule
 from classifier.records import END_OPEN, EVIDENCE_CONTRADICTED, SOURCE_HTTP_HOST
 

@@ -12,8 +12,6 @@ import numpy as np
 from classifier.iana import PROTOCOL_UDP
 from classifier.kernels.http import (
     IS_CONNECT,
-    LENGTH_MASK,
-    TWO_HOSTS,
     http_begins,
     http_name,
     method_octets,
@@ -43,7 +41,7 @@ from classifier.kernels.streams import (
     stream_insert,
     stream_open,
 )
-from classifier.kernels.tls import NEED_MORE, NO_NAME, NOT_THIS, tls_begins, tls_name
+from classifier.kernels.tls import LENGTH_MASK, NEED_MORE, NO_NAME, NOT_THIS, TWO_HOSTS, tls_begins, tls_name
 from classifier.kernels.verdict import decide, match_name
 from classifier.records import SOURCE_HTTP_HOST, SOURCE_TLS_SNI
 

@@ -13,6 +13,9 @@ from classifier.kernels.octets import u8, u16, u24
 NO_NAME = 0
 NEED_MORE = -1
 NOT_THIS = -2
+# What is added to the length of a name beside which there is another.
+TWO_HOSTS = 1 << 16
+LENGTH_MASK = TWO_HOSTS - 1
 
 RECORD_ALERT, RECORD_HANDSHAKE = 21, 22  # RFC 8446, 5.1, as the two below
 RECORD_OCTETS, MAJOR_VERSION = 5, 3
@@ -98,7 +101,8 @@ def handshake_name(data, octets, scratch, final):
     hello = u24(data, 1) + 4
     if octets < hello and not final:
         return NEED_MORE
-    return hello_name(data, 0, min(octets, hello), scratch)
+    found = hello_name(data, 0, min(octets, hello), scratch)
+    return found & LENGTH_MASK if found > NO_NAME else found
 
 
 @helper
@@ -120,7 +124,10 @@ def join_records(data, start, end, scratch):
 
 @helper
 def hello_name(data, start, end, scratch):
-    """Walk one ClientHello in `data[start:end]` (it may be cut) to its server name."""
+    """Walk one ClientHello in `data[start:end]` (it may be cut) to its server name.
+
+    With TWO_HOSTS where there is a second one, though only one may be (RFC 8446, 4.2; RFC 6066, 3): servers differ.
+    """
     position = start + 38  # handshake header, version, random
     if end - position < 1:
         return NO_NAME
@@ -135,25 +142,31 @@ def hello_name(data, start, end, scratch):
         return NO_NAME
     last = min(end, position + 2 + u16(data, position))
     position += 2
+    found = NO_NAME
     while last - position >= 4:
         kind = u16(data, position)
         octets = u16(data, position + 2)
         position += 4
         if kind == EXTENSION_SERVER_NAME:
-            return server_name(data, position, min(last, position + octets), scratch)
+            if found > NO_NAME:
+                return found | TWO_HOSTS
+            found = server_name(data, position, min(last, position + octets), scratch)
         position += octets
-    return NO_NAME
+    return found
 
 
 @helper
 def server_name(data, start, end, scratch):
     """The first host name of a server_name extension."""
+    found = NO_NAME
     position = start + 2
     while end - position >= 3:
         octets = u16(data, position + 1)
         if octets > end - position - 3:
-            return NO_NAME
+            return found
         if u8(data, position) == NAME_TYPE_HOST:
-            return keep_raw(scratch, data, position + 3, octets)
+            if found > NO_NAME:
+                return found | TWO_HOSTS
+            found = keep_raw(scratch, data, position + 3, octets)
         position += 3 + octets
-    return NO_NAME
+    return found

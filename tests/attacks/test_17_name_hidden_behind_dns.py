@@ -37,7 +37,7 @@ HIDDEN = {
     "a request in tiny segments": pieces(request("GET / HTTP/1.1", "A: " + "b" * 400, "Host: www.other.example"), TINY),
     "a hello behind an empty record": [(0, b"\x16\x03\x01\0\0" + HELLO)],
     "a hello behind a warning": [(0, b"\x15\x03\x01\0\2\1\x5a" + HELLO)],
-    "a hello behind a warning in pieces": pieces(b"\x15\x03\x01\0\2\1\x5a" + HELLO, 4)[:2] + [(8, HELLO[1:])],
+    "a hello behind a warning in pieces": [*pieces(b"\x15\x03\x01\0\2\1\x5a" + HELLO[:1], 4), (8, HELLO[1:])],
     "a hello of a later version": [(0, HELLO[:2] + b"\xff" + HELLO[3:])],
     "a request behind empty lines": [(0, b"\r\n\n" + REQUEST)],
     "a request whose line ends in blanks": [(0, REQUEST.replace(b"1.1", b"1.1 \t"))],

@@ -10,10 +10,10 @@ from frames import modest, read_only
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.kernels.http import IS_CONNECT, LENGTH_MASK, TWO_HOSTS, http_name
+from classifier.kernels.http import IS_CONNECT, http_name
 from classifier.kernels.jit import kernel
 from classifier.kernels.names import RAW_AT, SCRATCH_OCTETS
-from classifier.kernels.tls import NEED_MORE, NO_NAME, NOT_THIS
+from classifier.kernels.tls import LENGTH_MASK, NEED_MORE, NO_NAME, NOT_THIS, TWO_HOSTS
 
 SCRATCH = np.zeros(SCRATCH_OCTETS, np.uint8)
 
