@@ -140,7 +140,10 @@ def touch(tables, place, order):
 
 @helper
 def meter_segment(tables, buffer, packet, place, from_server):
-    """TCP: numbers, inspection, close. Payload after the close is charged apart (accounting 1.6)."""
+    """TCP: numbers, inspection, close.
+
+    Payload after the close is charged apart (accounting 1.6): a closed connection's ports could carry anything.
+    """
     flow = tables.flows[place]
     state = tables.state[0]
     was_closed = close_reason(flow) != END_OPEN

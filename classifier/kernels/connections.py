@@ -2,8 +2,9 @@
 
 Rules of this file: a connection is known by the ids that its client's packets go to, of which the first eight octets count. A
 flow that goes on with another one's connection takes its application and evidence over only where the subscriber, the
-server's address and port and the id that the server chose are the same; ids of fewer octets are nobody's. The table is
-fixed: of two connections with the same place the later has it.
+server's address and port and the id that the server chose are the same, and only if it begins with a short header of the
+subscriber's; ids of fewer octets are nobody's. What one flow of a connection is contradicted by holds for its later ones. A
+hello for another connection ends a flow, as another SYN does. The table is fixed: of two with the same place the later has it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ reassembly (`streams`), which is given back when all of it is read and acknowled
 Rules: another application, an unknown name, no name, or octets of which nobody can say to which message they belong
 contradict the flow, from that segment on and for good; what was counted before keeps its evidence. Octets that gave a
 boundary stay to be compared until they are acknowledged: another copy that differs, or that can not be compared any more,
-contradicts, too. Nothing of the server is read: after 101 (Switching Protocols) the client's octets are no requests.
+contradicts, too, and so do octets acknowledged that were never seen, as that request may have asked for anything. Nothing of
+the server is read: rating each request would mean to tell its answers apart, too, and after 101 (Switching Protocols) the
+client's octets are no requests, but a tunnel without names.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Inspection of a flow that is not decided yet: octets into reassembly, names out of it.
 
-This is TCP; QUIC is in quic.py. A name is only *named* at first: it
-counts once the server has answered after it (accounting 2.4), and until then its octets are kept to be compared with
-whatever else the sender writes at the same sequence numbers.
+This is TCP; QUIC is in quic.py. A name is only *named* at first: it counts once the server has answered after it (accounting
+2.4), else a client could free its uplink with a hello to nobody; and only from the subscriber's own end, else a server could
+name a flow. Until then its octets are kept to be compared with whatever else the sender writes at the same sequence numbers.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ An answer teaches only if it comes back on the flow of the subscriber's own quer
 question. A query is answered once. Where trusted resolvers are configured, others' answers are not even read; where none
 are, any server that answers is trusted: a name on the wire is then verified by it, too, but a flow without one is named with
 more care (`verdict.decide_by_answers`), since a subscriber may run that server himself.
-The name that an address is noted under is the question's: it is what a client writes into its ClientHello.
+The name that an address is noted under is the question's: it is what a client writes into its ClientHello. It counts for
+that very name (`www` of an application proves nothing for its `img`), compared by a secretly seeded hash of 64 bits.
 """
 
 from __future__ import annotations

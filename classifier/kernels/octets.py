@@ -5,8 +5,9 @@ interpreted, where uint8 stays uint8. The caller has checked the length; a helpe
 All results are int64, except the 64-bit reads, which are uint64 (addresses, hashes: bit operations only).
 
 Compiled, a read is one load from where the number stands, instead of one for each octet with numba's check for a negative
-index. With bounds checking on, and interpreted, they are read octet by octet, so that a
-read outside the buffer is found.
+index. With bounds checking on, and interpreted, they are read octet by octet, so that a read outside the buffer is found.
+A buffer is passed on as its address: as an array, seven words and counted by reference, decoding took two to three times as
+long.
 """
 
 from __future__ import annotations

@@ -94,6 +94,8 @@ def decide_by_name(tables, flow):
 def name_evidence(tables, flow, rule, backed):
     """The evidence of a name that matched `rule`, against the address of the end it was sent to.
 
+    A complete list is `addresses` and `shared_addresses` together: at an own address a name is verified, at a shared one
+    claimed, outside both contradicted, unless it is one of `domains_anywhere`.
     `backed`: a DNS answer gave this very name that address.
     """
     lookup = tables.lookup
@@ -114,7 +116,10 @@ def name_evidence(tables, flow, rule, backed):
 
 @helper
 def decide_by_address(tables, flow):
-    """No name: what DNS answers called the address, the address that an application alone uses, the service by its port."""
+    """No name: what DNS answers called the address, the address that an application alone uses, the service by its port.
+
+    A service is the last resort and has no evidence, as anything can be sent to a port, but towards a trusted resolver.
+    """
     if flow.contradicted:
         return
     if flow.subscriber >= 0 and not flow.subscriber_is_client:
