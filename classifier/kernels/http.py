@@ -106,7 +106,7 @@ def http_name(data, start, end, scratch, final):
     if method == 0:
         return NOT_THIS
     if is_http2_preface(data, start, line):
-        return NO_NAME
+        return NO_NAME if final else NEED_MORE  # names will come, but none that is read
     if not is_http_version(data, start, line):
         return NOT_THIS
     target = skip_blanks(data, start + method + 1, line)

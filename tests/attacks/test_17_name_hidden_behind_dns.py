@@ -43,6 +43,7 @@ HIDDEN = {
     "a request whose line ends in blanks": [(0, REQUEST.replace(b"1.1", b"1.1 \t"))],
     "a request of a version with more digits": [(0, REQUEST.replace(b"1.1", b"1.10"))],
     "a request with more blanks": [(0, REQUEST.replace(b" ", b"  "))],
+    "HTTP/2 without TLS": [(0, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(300))],
     "a head longer than what is read": pieces(
         request("GET / HTTP/1.1", "A: " + "b" * 17_000, "Host: www.other.example"), 1400
     ),
