@@ -54,14 +54,14 @@ def begins_connection(flow, frame, packet, from_server):
     Later Initials of the same connection, also those sent once more, go to an id that is known. QUIC is never sent in
     fragments (RFC 9000, 14), so a first fragment has to show that it is none. Any hello has a flow that DNS named asked anew.
     """
-    by_dns = flow.source == SOURCE_DNS
-    if from_server or not (flow.quic & QUIC_DECIDED or by_dns):
-        return 0
     start = packet.payload_start
     captured = packet.payload_captured
     if packet.fragment == 0 and packet.payload_octets < INITIAL_DATAGRAM_OCTETS:
         return 0
     if captured > 0 and not u8(frame, start) & LONG_HEADER:
+        return 0
+    by_dns = flow.source == SOURCE_DNS
+    if from_server or not (flow.quic & QUIC_DECIDED or by_dns):
         return 0
     if captured < ID_AT + ID_OCTETS:
         return packet.fragment

@@ -2,6 +2,8 @@
 
 They belong to the interval in which they were seen, and to the application decided later (accounting 2.3): never charged
 first and refunded after. Whatever the interval's length, the sums per interval are therefore the same.
+
+So evidence changes here, too: what was counted before is posted first, with the evidence that it had. It falls, never rises.
 """
 
 from __future__ import annotations
