@@ -18,7 +18,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from classifier.kernels.connections import destination_id, goes_on
+from classifier.kernels.connections import goes_on, id_word
 from classifier.kernels.jit import helper
 from classifier.kernels.octets import u8, u16, u32
 from classifier.kernels.quic_attempts import (
@@ -159,7 +159,7 @@ def read_from_client(tables, frame, start, end, place, from_end):
             write_id(tables, attempt, kind, frame, id_at, GOOGLE_ID_OCTETS)
     name_at, octets = google_name(frame, message_at, message_end)
     has_name = 1 if octets > 0 else 0
-    word = destination_id(frame, start, end - start)
+    word = id_word(frame, id_at, GOOGLE_ID_OCTETS)
     if enter_attempt(tables, place, attempt, has_name, from_end, word) and has_name:
         take_plain_name(tables, place, frame, name_at, octets)
 

@@ -15,6 +15,7 @@ from classifier.kernels.state import (
     PHASE_INSPECTED,
     PHASE_NAMED,
     QUIC_ANSWERED,
+    QUIC_CONTRADICTED,
     QUIC_HAS_NAME,
     QUIC_IN_CLEAR,
     QUIC_ROLES,
@@ -24,7 +25,7 @@ from classifier.kernels.state import (
     RULE_NO_MATCH,
 )
 from classifier.kernels.streams import stream_close, stream_empty, stream_insert
-from classifier.kernels.tls import NO_NAME, NOT_THIS, handshake_name
+from classifier.kernels.tls import LENGTH_MASK, NO_NAME, NOT_THIS, TWO_HOSTS, handshake_name
 from classifier.kernels.verdict import decide, match_name
 from classifier.records import SOURCE_QUIC_SNI
 
@@ -48,7 +49,7 @@ def enter_attempt(tables, place, row, has_octets, from_end, word):
             flow.quic |= QUIC_ANSWERED
         return 1
     if has_octets and not flow.quic & QUIC_VOIDED:
-        flow.contradicted = 1
+        flow.quic |= QUIC_CONTRADICTED
     return 0
 
 
@@ -60,9 +61,8 @@ def begin_attempt(tables, place, attempt, word):
         kept = QUIC_ROLES | QUIC_TURNED | QUIC_IN_CLEAR
         if attempt.voids:
             flow.quic = np.int64(flow.quic) & kept | QUIC_VOIDED
-            flow.contradicted = 0
         else:
-            flow.quic = np.int64(flow.quic) & (kept | QUIC_HAS_NAME)
+            flow.quic = np.int64(flow.quic) & (kept | QUIC_HAS_NAME | QUIC_CONTRADICTED)
     flow.quic_attempt = attempt.number
     flow.quic_first_id = word
     begin_hello(tables, place)
@@ -98,7 +98,7 @@ def take_pieces(tables, place, count):
         offset, begin, octets = tables.pieces[i], tables.pieces[i + 1], tables.pieces[i + 2]
         if offset < tables.stream_data.shape[1]:
             if stream_insert(tables, number, tables.ciphers.plain, begin, octets, offset):
-                flow.contradicted = 1
+                flow.quic |= QUIC_CONTRADICTED
 
 
 @helper
@@ -119,8 +119,7 @@ def conclude(tables, place):
         stream_close(tables, place)
         decide(tables, place)
         octets = u8(tables.attempt_ids, id_at)
-        if flow.source == SOURCE_QUIC_SNI and 0 < octets < NO_ID:
-            remember_connection(tables, place, tables.attempt_ids, id_at + 1, octets)
+        remember_connection(tables, place, tables.attempt_ids, id_at + 1, octets if octets != NO_ID else 0)
 
 
 @helper
@@ -133,7 +132,9 @@ def read_hello(tables, place, final):
         return
     found = handshake_name(data, front, tables.scratch, final or front >= data.shape[0])
     if found > NO_NAME:
-        take_name(tables, place, found)
+        if found & TWO_HOSTS:
+            tables.flows[place].quic |= QUIC_CONTRADICTED
+        take_name(tables, place, found & LENGTH_MASK)
     elif found == NO_NAME or found == NOT_THIS:
         decide_nameless(tables, place)
 
@@ -149,7 +150,7 @@ def take_name(tables, place, octets):
     if flow.name != kept and flow.name >= 0:
         flow.other_name = flow.name
     if flow.quic & QUIC_HAS_NAME and flow.quic_name != hashed:
-        flow.contradicted = 1
+        flow.quic |= QUIC_CONTRADICTED
     flow.quic |= QUIC_HAS_NAME
     flow.quic_name = hashed
     flow.name = kept

@@ -41,7 +41,7 @@ from classifier.kernels.state import (
     SUBSCRIBER,
     USAGE_ROW,
 )
-from classifier.kernels.streams import FLOATING_OFFSET
+from classifier.kernels.streams import FLOATING_OFFSET, HOLDER_COLUMNS, KINDS
 from classifier.kernels.tables import Tables
 from classifier.records import EVIDENCE, LINKS, UNMETERED
 
@@ -216,8 +216,8 @@ def make_tables(
         subscribers=_records(subscribers, SUBSCRIBER),
         subscriber_index=np.zeros(_power_of_two(subscribers), np.int32),
         streams=_records(limits.streams, STREAM),
-        stream_oldest=_none(2),
-        stream_newest=_none(2),
+        stream_holders=np.zeros((KINDS * (1 + subscribers), HOLDER_COLUMNS), np.int32),
+        stream_heaviest=np.zeros((KINDS, 2), np.int32),
         stream_data=np.zeros((limits.streams, limits.stream_octets), np.uint8),
         stream_filled=np.zeros((limits.streams, -(-limits.stream_octets // 8)), np.uint8),
         scratch=np.zeros(SCRATCH_OCTETS, np.uint8),

@@ -87,7 +87,7 @@ def shrink(frames: list[Sent]) -> list[Sent]:
         try:
             verdict(fewer)
             place += 1
-        except Exception:
+        except Exception:  # anything at all that is raised is the finding that has to stay
             frames = fewer
     return frames
 
@@ -98,7 +98,7 @@ def main(first: int, end: int, files: list[str]) -> int:
     for name, frames in itertools.chain(named, ((str(number), example(number)) for number in range(first, end))):
         try:
             print(name, verdict(frames), flush=True)
-        except Exception:
+        except Exception:  # whatever frames raise is what the fuzzer looks for, and the next example has its turn
             status = 1
             print(name, "broken:", traceback.format_exc(limit=-3), flush=True)
             if name.isdecimal():

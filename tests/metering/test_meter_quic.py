@@ -15,7 +15,20 @@ from frames import UDP, client_hello, modest
 from hypothesis import given
 from hypothesis import strategies as st
 from meters import ALPHA_ADDRESS, BETA_ADDRESS, INTERVAL_NS, OTHER_ADDRESS, SECOND_NS, START_NS, measure
-from quic_stack import V1, V2, client, crypto_frame, handshake, handshake_after_retry, header, seal, sent, server, talk
+from quic_stack import (
+    V1,
+    V2,
+    client,
+    crypto_frame,
+    handshake,
+    handshake_after_retry,
+    header,
+    hello_name,
+    seal,
+    sent,
+    server,
+    talk,
+)
 from twin_meter import Packet
 
 from classifier.detection.ciphers import CipherLibrary
@@ -285,6 +298,55 @@ def test_another_connection_on_the_same_ports_is_another_flow_with_its_own_name(
         (EVIL, "gamma", "claimed"),
     ]
     assert flows[0].ended == "reused"
+
+
+def test_another_connection_is_seen_where_the_first_ones_server_chose_no_id():
+    nameless = seal(
+        crypto_frame(0, b"\x02\x00\x00\x50" + bytes(76)),
+        from_server=True,
+        destination_id=b"client",
+        source_id=b"",
+        key_id=b"original",
+    )
+    talked = Datagrams().up(initial((0, hello(NAME)))).down(nameless)
+    talked.up(initial((0, hello(EVIL)), destination_id=b"the next")).down(answer(b"the next"))
+    assert [verdict(flow) for flow in talked.flows()] == [("alpha", "verified"), ("gamma", "claimed")]
+
+
+def test_another_connection_is_seen_where_the_capture_begins_with_the_server():
+    talked = Datagrams().down(answer()).up(initial((0, hello(NAME)))).down(answer())
+    talked.up(initial((0, hello(EVIL)), destination_id=b"the next")).down(answer(b"the next"))
+    assert [verdict(flow) for flow in talked.flows()] == [("alpha", "verified"), ("gamma", "claimed")]
+
+
+def google_hello(name: str, connection_id: bytes) -> bytes:
+    """Version Q043: flags, id, version, number, hash, a frame of stream 1 with a CHLO ("QUIC Crypto")."""
+    message = b"CHLO\x01\x00\x00\x00SNI\x00" + len(name).to_bytes(4, "little") + name.encode()
+    frame = b"\xa0\x01" + len(message).to_bytes(2, "big") + message
+    return b"\x09" + connection_id + b"Q043\x01" + bytes(12) + frame + bytes(900)
+
+
+def test_another_connection_of_googles_on_the_same_ports_is_another_flow():
+    first, other = b"11111111", b"22222222"
+    talked = Datagrams().up(google_hello(NAME, first)).down(b"\x08" + first + bytes(40))
+    talked.up(google_hello(NAME, first))
+    assert verdict(Datagrams(after=talked).only_flow()) == ("alpha", "verified")
+    talked.up(google_hello(EVIL, other)).down(b"\x08" + other + bytes(40))
+    assert [verdict(flow) for flow in talked.flows()] == [("alpha", "verified"), ("gamma", "claimed")]
+
+
+def test_two_names_in_a_hello_contradict_each_other():
+    one = hello(NAME)
+    at = one.index(NAME.encode()) - 9  # type and length of the extension, list, type and length of the name
+    extension = one[at : at + 9 + len(NAME)]
+    other = extension.replace(NAME.encode(), EVIL.encode())
+    whole = (int.from_bytes(one[1:4], "big") + len(other)).to_bytes(3, "big")
+    # The length of all extensions stands before the first of them, and Python's hello has the name first.
+    extensions = (int.from_bytes(one[at - 2 : at], "big") + len(other)).to_bytes(2, "big")
+    both = one[:1] + whole + one[4 : at - 2] + extensions + extension + other + one[at + len(extension) :]
+    assert len(EVIL) == len(NAME)
+    assert hello_name(both) is not None
+    assert Datagrams().up(initial((0, both))).down(answer()).only_flow().evidence == "contradicted"
 
 
 def test_initials_that_come_late_or_go_to_the_servers_id_are_the_flows_own():
