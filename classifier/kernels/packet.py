@@ -12,8 +12,9 @@ import numpy as np
 
 from classifier.kernels.internet import read_internet
 from classifier.kernels.jit import helper
-from classifier.kernels.link import read_link, read_tags
+from classifier.kernels.link import read_link
 from classifier.kernels.plain import read_plain
+from classifier.kernels.tags import read_tags
 from classifier.kernels.transport import read_transport
 from classifier.kernels.tunnel import read_tunnel
 
