@@ -10,6 +10,7 @@ set, or 1 + the UNMETERED code of the frame.
 from __future__ import annotations
 
 from classifier.iana import (
+    ETHERTYPE_FABRICPATH,
     ETHERTYPE_FIRST,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
@@ -77,6 +78,8 @@ def read_tags(frame, packet):
             skip, type_offset = 4, 2
         elif kind == ETHERTYPE_PROVIDER_BACKBONE:
             skip, type_offset = 18, 16  # I-TAG, customer addresses, EtherType
+        elif kind == ETHERTYPE_FABRICPATH:
+            skip, type_offset = 16, 14  # FTAG and TTL, then the Ethernet frame
         elif kind == ETHERTYPE_VN_TAG:
             skip, type_offset = 6, 4
         elif kind < ETHERTYPE_FIRST:

@@ -200,6 +200,7 @@ LINKS = {
         LINK_ETHERNET,
         lambda p: bytes(Ether(type=0x8847) / MPLS(label=9, s=1) / Raw(b"\0\0\0\1" + _tagged()(p))),
     ),
+    "fabricpath": (LINK_ETHERNET, lambda p: bytes(Ether(type=0x8903) / Raw(b"\x40\x20" + _tagged(Dot1Q(vlan=7))(p)))),
     "pppoe": (LINK_ETHERNET, lambda p: bytes(Ether(type=0x8864) / PPPoE(sessionid=1) / _ppp(p) / Raw(p))),
     "tagged pppoe": (
         LINK_ETHERNET,
