@@ -33,6 +33,8 @@ from classifier.kernels.state import (
     TCP_FOLLOWED,
     TCP_SEEN_CLIENT,
     TCP_SEEN_SERVER,
+    TCP_SYN_CLIENT,
+    TCP_SYN_SERVER,
 )
 from classifier.kernels.streams import (
     FLOATING_OFFSET,
@@ -251,7 +253,21 @@ def close_inspection(tables, place):
 
 @helper
 def expected_sequence(flow, from_server):
-    """The next sequence number of one end, or -1 where none of its segments was seen."""
+    """The next sequence number of one end, or -1 where none of its segments was seen.
+
+    Without its SYN the end may first have been seen with a keep-alive, which is numbered one octet back (RFC 9293, 3.8.4):
+    what the other end has acknowledged since is not to come.
+    """
     if from_server:
-        return np.int64(flow.server_next) if flow.tcp_state & TCP_SEEN_SERVER else -1
-    return np.int64(flow.client_next) if flow.tcp_state & TCP_SEEN_CLIENT else -1
+        if not flow.tcp_state & TCP_SEEN_SERVER:
+            return np.int64(-1)
+        expected = np.int64(flow.server_next)
+        acknowledged = np.int64(flow.client_acknowledged)
+        late = flow.tcp_state & (TCP_SYN_SERVER | TCP_ACK_CLIENT) == TCP_ACK_CLIENT
+    else:
+        if not flow.tcp_state & TCP_SEEN_CLIENT:
+            return np.int64(-1)
+        expected = np.int64(flow.client_next)
+        acknowledged = np.int64(flow.server_acknowledged)
+        late = flow.tcp_state & (TCP_SYN_CLIENT | TCP_ACK_SERVER) == TCP_ACK_SERVER
+    return acknowledged if late and sequence_difference(acknowledged, expected) > 0 else expected

@@ -36,6 +36,7 @@ from classifier.records import UNMETERED_LINK, UNMETERED_NOT_IP
 
 NFLOG_PAYLOAD = 9  # NFULA_PAYLOAD, linux/netfilter/nfnetlink_log.h
 ARCNET_IP = 212  # RFC 1201
+HDLC_UNICAST, HDLC_BROADCAST = 0x0F, 0x8F  # RFC 1547, 4.3.1; no protocol of PPP begins so
 
 
 @helper
@@ -54,7 +55,7 @@ def read_link(frame, packet, link_type):
     if link_type == LINK_NULL or link_type == LINK_LOOP:
         return read_null(frame, packet)
     if link_type == LINK_PPP or link_type == LINK_PPP_HDLC:
-        return read_ppp(frame, packet)
+        return read_serial(frame, packet)
     if link_type == LINK_C_HDLC:
         return read_header(frame, packet, 2, 4)
     if link_type == LINK_IEEE802_11:
@@ -105,6 +106,17 @@ def read_null(frame, packet):
         packet.next_type = ETHERTYPE_IPV6
         return 0
     return 1 + UNMETERED_NOT_IP
+
+
+@helper
+def read_serial(frame, packet):
+    """PPP, or Cisco's framing, which its address tells apart (RFC 1547, 4.3.1; tcpdump.org, LINKTYPE_PPP_HDLC)."""
+    status = lacking(packet, 1)
+    if status != 0:
+        return status
+    if u8(frame, packet.position) in (HDLC_UNICAST, HDLC_BROADCAST):
+        return read_header(frame, packet, 2, 4)
+    return read_ppp(frame, packet)
 
 
 @helper

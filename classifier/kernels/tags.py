@@ -7,6 +7,7 @@ PPP (RFC 1661), and IP itself where nothing says which.
 from __future__ import annotations
 
 from classifier.iana import (
+    ETHERTYPE_FABRICPATH,
     ETHERTYPE_FIRST,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
@@ -56,6 +57,8 @@ def read_tags(frame, packet):
             skip, type_offset = 4, 2
         elif kind == ETHERTYPE_PROVIDER_BACKBONE:
             skip, type_offset = 18, 16  # I-TAG, customer addresses, EtherType
+        elif kind == ETHERTYPE_FABRICPATH:
+            skip, type_offset = 16, 14  # FTAG and TTL, then the Ethernet frame
         elif kind == ETHERTYPE_VN_TAG:
             skip, type_offset = 6, 4
         elif kind < ETHERTYPE_FIRST:

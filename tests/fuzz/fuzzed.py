@@ -43,16 +43,23 @@ def catalogue():
     return compile_catalogue(loaded), loaded.application_names
 
 
-def outcome(frames: list[Sent], batch_frames: int, seed: int, limits: dict[str, int]):
-    """What left the meter; each frame and octet must have ended in exactly one place."""
+@cache
+def ranges():
+    """The subscriber networks."""
+    return compile_subscribers([network(text) for text in PRIVATE], ())
+
+
+def outcome(frames: list[Sent], batch_frames: int, seed: int, limits: dict[str, int], listed=batch):
+    """What left the meter; each frame and octet must have ended in exactly one place. `listed` makes the batches."""
     lookup, names = catalogue()
     sink = Gatherer(names)
-    ranges = compile_subscribers([network(text) for text in PRIVATE], ())
     intervals = Calendar(ZoneInfo("UTC"), (), INTERVAL_SECONDS)
-    meter = Meter(lookup, ranges, intervals, sink, CipherLibrary(), limits=Limits(**limits), log_flows=True, seed=seed)
+    meter = Meter(
+        lookup, ranges(), intervals, sink, CipherLibrary(), limits=Limits(**limits), log_flows=True, seed=seed
+    )
     sink.meter = meter
     for first in range(0, len(frames), batch_frames):
-        meter.feed(*batch(frames[first : first + batch_frames]))
+        meter.feed(*listed(frames[first : first + batch_frames]))
     meter.finish()
     found = outcome_of(sink)
     check_balance(frames, found)

@@ -6,6 +6,7 @@ tags, tunnels) changes nothing about it. So nothing here knows how the kernels w
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -34,6 +35,7 @@ from classifier.iana import (
     LINK_LINUX_SLL2,
     LINK_NULL,
     LINK_PPP,
+    LINK_PPP_HDLC,
     LINK_RAW,
 )
 
@@ -198,6 +200,7 @@ LINKS = {
         LINK_ETHERNET,
         lambda p: bytes(Ether(type=0x8847) / MPLS(label=9, s=1) / Raw(b"\0\0\0\1" + _tagged()(p))),
     ),
+    "fabricpath": (LINK_ETHERNET, lambda p: bytes(Ether(type=0x8903) / Raw(b"\x40\x20" + _tagged(Dot1Q(vlan=7))(p)))),
     "pppoe": (LINK_ETHERNET, lambda p: bytes(Ether(type=0x8864) / PPPoE(sessionid=1) / _ppp(p) / Raw(p))),
     "tagged pppoe": (
         LINK_ETHERNET,
@@ -213,6 +216,8 @@ LINKS = {
     "null": (LINK_NULL, lambda p: bytes(Loopback(type=2 if p[0] >> 4 == 4 else 30) / Raw(p))),
     "ppp": (LINK_PPP, lambda p: bytes(_ppp(p) / Raw(p))),
     "ppp in hdlc": (LINK_PPP, lambda p: bytes(HDLC() / _ppp(p) / Raw(p))),
+    "cisco hdlc": (LINK_PPP_HDLC, lambda p: struct.pack("!BBH", 0x0F, 0, _ether_type(p)) + p),
+    "cisco hdlc, to all": (LINK_PPP, lambda p: struct.pack("!BBH", 0x8F, 0, _ether_type(p)) + p),
 }
 
 

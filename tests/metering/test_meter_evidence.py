@@ -177,6 +177,17 @@ def test_a_long_hello_without_its_handshake_gives_its_name(cuts, order, random):
     assert found == expected if order != "any" else found in (expected, (None, "alpha", "address"))
 
 
+def test_a_keep_alive_before_the_hello_hides_nothing_where_the_capture_begins_in_mid_flow():
+    """It has the number of the octet before, which was acknowledged long ago (RFC 9293, 3.8.4)."""
+    talk = Talk().up(offset=-1).down().up(HELLO).down(acknowledged=len(HELLO))
+    assert (talk.only_flow().name, *verdict(talk.only_flow())) == ("alpha.example", "alpha", "verified")
+
+
+def test_octets_missing_behind_a_handshake_are_waited_for_though_they_were_acknowledged():
+    talk = Talk().opened().down(acknowledged=10).up(HELLO, 10).down(acknowledged=10 + len(HELLO))
+    assert verdict(talk.only_flow()) == ("alpha", "address")
+
+
 def test_sequence_numbers_that_wrap_around_join_all_the_same():
     global CLIENT_ISN
     before, cut = CLIENT_ISN, 100
