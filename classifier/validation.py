@@ -36,7 +36,7 @@ _WORDS = {
     "list_type": "must be a list, not {}; write it in [ ]",
     "dict_type": "must be a table, not {}; write it in {{ }} or under a heading in [ ]",
     "is_instance_of": "must be a date, not {}; write it like 2013-11-01, without quotes",
-    "too_short": "is an empty list; name at least one or take the key away",
+    "too_short": "is empty; name at least one or take the key away",
 }
 
 
@@ -75,6 +75,11 @@ def table(required: dict[str, dict], optional: dict[str, dict]) -> dict:
     for name, schema in optional.items():
         fields[name] = {"type": "typed-dict-field", "schema": schema, "required": False}
     return {"type": "typed-dict", "fields": fields, "extra_behavior": "forbid", "strict": True}
+
+
+def table_of(values: dict) -> dict:
+    """Schema of a table whose keys are names that the file chooses; at least one."""
+    return {"type": "dict", "strict": True, "keys_schema": TEXT, "values_schema": values, "min_length": 1}
 
 
 class Checker:
@@ -184,7 +189,10 @@ def _known_keys(schema: dict, location: Location) -> list[str]:
     for part in location:
         while schema["type"].startswith("function-"):
             schema = schema["schema"]
-        schema = schema["items_schema"] if isinstance(part, int) else schema["fields"][part]["schema"]
+        if schema["type"] == "dict":
+            schema = schema["values_schema"]
+        else:
+            schema = schema["items_schema"] if isinstance(part, int) else schema["fields"][part]["schema"]
     while schema["type"].startswith("function-"):
         schema = schema["schema"]
     return list(schema["fields"])

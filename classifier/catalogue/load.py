@@ -11,7 +11,8 @@ from pathlib import Path
 
 import classifier
 from classifier.catalogue.check import cross_check
-from classifier.catalogue.files import read_application, read_programme
+from classifier.catalogue.files import read_application
+from classifier.catalogue.programme_files import read_programme
 from classifier.catalogue.records import Application, Catalogue, Programme
 from classifier.errors import ConfigurationError
 

@@ -14,7 +14,7 @@ from classifier.errors import ConfigurationError
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 from classifier.metering.tables import Limits
-from classifier.rating.offers import make_offers
+from classifier.rating.periods import Periods
 from classifier.rating.rate import Rater
 from classifier.subscribers.compile import compile_subscribers
 from classifier.subscribers.load import Subscriber, load_subscribers
@@ -43,8 +43,12 @@ class Plan:
 
     def rater(self) -> Rater:
         """A rater for these programmes."""
-        zone = self.configuration.gateway.zone
-        return Rater(self.programmes, self.catalogue.application_names, self.subscribers, zone)
+        return Rater(self.programmes, self.catalogue.application_names, self.subscribers, self.periods)
+
+    @property
+    def periods(self) -> Periods:
+        """The operator's days and months."""
+        return Periods(self.configuration.gateway.zone, self.configuration.gateway.month_starts_on)
 
 
 def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_networks: Sequence[str] = ()) -> Plan:
@@ -91,7 +95,7 @@ def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_n
             other_idle_seconds=flows.other_idle_seconds,
             closed_seconds=flows.closed_seconds,
         ),
-        notices=tuple(_notices(programmes, subscribers, configuration)),
+        notices=tuple(_notices(configuration)),
     )
 
 
@@ -126,9 +130,11 @@ def _zero_rate(applications: Sequence[str]) -> Programme:
         starts=_ALWAYS,
         ends=None,
         rate_percent=0,
-        allowance=None,
+        allowances=(),
+        bonus=None,
         eligible=(),
         enrolment="automatic",
+        registered_before=None,
         accept="claimed",
         priority=-1,
         tariff=None,
@@ -136,22 +142,11 @@ def _zero_rate(applications: Sequence[str]) -> Programme:
     )
 
 
-def _notices(
-    programmes: Sequence[Programme], subscribers: Sequence[Subscriber], configuration: Configuration
-) -> list[str]:
-    """Offers with an allowance that somebody here could take: they are charged, and that must not be a surprise.
-
-    So for sections that are read, and that the meter does not ask yet.
-    """
-    offers = make_offers(programmes, configuration.gateway.zone)
+def _notices(configuration: Configuration) -> list[str]:
+    """Sections that are read, and that the meter does not ask yet."""
     unheeded = {
         "[radius]": configuration.radius.servers,
         "[dhcp]": configuration.dhcp.servers,
         "[link_binding]": configuration.link_binding.by,
     }
-    return [f"{section} is read, but not heeded in this version" for section, value in unheeded.items() if value] + [
-        f"programme {offer.programme.name} has an allowance, which this version does not rate yet: what it covers is charged"
-        for offer in offers
-        if offer.programme.allowance is not None
-        and (not offer.programme.eligible or any(offer.eligible(subscriber) for subscriber in subscribers))
-    ]
+    return [f"{section} is read, but not heeded in this version" for section, value in unheeded.items() if value]

@@ -9,6 +9,7 @@ from ipaddress import ip_network
 import pytest
 
 from classifier.catalogue.load import load_catalogue
+from classifier.catalogue.records import Step
 from classifier.errors import ConfigurationError
 
 APP = 'name = "shop"\ndomains = ["shop.example"]\n'
@@ -68,9 +69,9 @@ tariff = { currency = "CNY", per_megabyte = "0.10" }
     assert (app.addresses_complete, app.domains_anywhere, app.updated) == (True, ("fna.fbcdn.net",), date(2026, 11, 1))
     (offer,) = catalogue.programmes
     assert (offer.starts, offer.ends) == (date(2013, 11, 1), datetime(2014, 5, 1, tzinfo=UTC))
-    assert (offer.allowance.octets, offer.allowance.per) == (2_000_000_000, "month")
+    assert [(one.octets, one.per) for one in offer.allowances] == [(2_000_000_000, "month")]
     assert (offer.eligible[0].operator, offer.eligible[0].plan, offer.eligible[1].plan) == ("china-mobile", None, "p")
-    assert offer.tariff.per_megabyte == Decimal("0.10")
+    assert offer.tariff.steps_of("china-mobile") == (Step(None, Decimal("0.10")),)
     assert (offer.enrolment, offer.accept, offer.priority) == ("required", "verified", 10)
 
 

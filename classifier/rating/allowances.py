@@ -1,0 +1,112 @@
+"""Usage against allowances, octet by octet: accounting 3.3.
+
+Rules of this file: whole numbers and dictionaries, no arrays. What an allowance has lost already comes in and what it has
+lost afterwards goes out; nothing is kept here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import NamedTuple
+
+from classifier.rating.offers import PART_CHARGED, Claim, Limit, Route
+
+
+class AllowanceKey(NamedTuple):
+    """One allowance of one subscriber in one period: what a ledger keeps, with the octets used of it.
+
+    `place` is that in the programme's list, the bonus behind the last; `begins_ns` the period's first instant.
+    """
+
+    subscriber: int
+    programme: str
+    place: int
+    begins_ns: int
+
+
+class Share(NamedTuple):
+    """Some octets of a piece of usage, and where they go. `programme` None: the subscriber pays, for this `reason`."""
+
+    octets: int
+    part: int
+    programme: str | None
+    reason: str | None
+
+
+class Volumes(NamedTuple):
+    """A row's four counts, in the order of the fields of usage."""
+
+    uplink_octets: int
+    downlink_octets: int
+    uplink_packets: int
+    downlink_packets: int
+
+
+def key_of(subscriber: int, claim: Claim, limit: Limit) -> AllowanceKey:
+    """The key under which this limit's use is kept."""
+    return AllowanceKey(subscriber, claim.programme.name, limit.place, limit.begins_ns)
+
+
+def left_of(claim: Claim, subscriber: int, used: Mapping[AllowanceKey, int]) -> int | None:
+    """Octets that the claim still holds; None: no limit. An allowance that was made smaller since holds nothing."""
+    if claim.limits is None:
+        return None
+    return sum(max(limit.octets - used.get(key_of(subscriber, claim, limit), 0), 0) for limit in claim.limits)
+
+
+def take(octets: int, route: Route, subscriber: int, used: MutableMapping[AllowanceKey, int]) -> list[Share]:
+    """Share `octets` out along the route, and add to `used` what the allowances gave.
+
+    Each claim takes what it still holds, the rest goes to the next, at last to the subscriber.
+    """
+    shares = []
+    for claim in route.claims:
+        left = left_of(claim, subscriber, used)
+        if left == 0:
+            continue
+        taken = octets if left is None else min(octets, left)
+        _use(taken, claim, subscriber, used)
+        shares.append(Share(taken, claim.part, claim.programme.name, None))
+        octets -= taken
+        if not octets:
+            return shares
+    return [*shares, Share(octets, PART_CHARGED, None, route.reason)]
+
+
+def _use(octets: int, claim: Claim, subscriber: int, used: MutableMapping[AllowanceKey, int]) -> None:
+    """Take octets that the claim holds out of its limits, in their order."""
+    for limit in claim.limits or ():
+        key = key_of(subscriber, claim, limit)
+        before = used.get(key, 0)
+        taken = min(octets, max(limit.octets - before, 0))
+        if taken:
+            used[key] = before + taken
+            octets -= taken
+
+
+def split(volumes: Volumes, shares: Sequence[Share]) -> list[Volumes]:
+    """The row's counts for each share: octets exactly as shared, uplink and downlink in proportion; frames in proportion,
+    rounded down, and the rest to the last (contract)."""
+    if len(shares) == 1:
+        return [volumes]
+    total = sum(share.octets for share in shares)
+    octets_left = list(volumes[:2])
+    frames_left = list(volumes[2:])
+    parts = []
+    for share in shares[:-1]:
+        frames = (volumes.uplink_packets + volumes.downlink_packets) * share.octets // total
+        parts.append(
+            Volumes(
+                *_two_ways(share.octets, volumes.uplink_octets * share.octets // total, octets_left),
+                *_two_ways(frames, volumes.uplink_packets * share.octets // total, frames_left),
+            )
+        )
+    return [*parts, Volumes(*octets_left, *frames_left)]
+
+
+def _two_ways(amount: int, uplink: int, left: list[int]) -> tuple[int, int]:
+    """`amount` as uplink, about so much, and downlink; never more than is left of either, which becomes less."""
+    uplink = min(max(uplink, amount - left[1]), left[0])
+    left[0] -= uplink
+    left[1] -= amount - uplink
+    return uplink, amount - uplink
