@@ -12,11 +12,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from classifier.catalogue.files import check_name, check_twice, day_alone, record_name
-from classifier.catalogue.records import Allowance, Bonus, Eligibility, Programme, Step, Tariff
+from classifier.catalogue.records import OPERATOR, Allowance, Bonus, Eligibility, Programme, Step, Tariff
 from classifier.validation import DATE, TEXT, Checker, checked, many, one_of, read_toml, table, table_of, whole_number
 
 DEFAULT_PRIORITY = 100  # programmes that name none come after those that do
-OPERATOR = "operator"  # the payer who owes nobody
 _OCTETS_MAX = 2**63 - 1  # what a signed 64-bit counter and SQLite's INTEGER hold
 _MEGABYTES_MAX = _OCTETS_MAX // 10**6
 _MONTHS_MAX = 1200

@@ -12,6 +12,8 @@ from decimal import Decimal
 
 from classifier.validation import Network
 
+OPERATOR = "operator"  # the payer who owes nobody (contract)
+
 
 @dataclass(frozen=True, slots=True)
 class Application:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from classifier.catalogue.compile import compile_catalogue
-from classifier.catalogue.load import load_catalogue
+from classifier.catalogue.load import builtin_folder, load_catalogue
 from classifier.catalogue.records import Catalogue, Programme
 from classifier.configuration import Configuration, load_configuration
 from classifier.errors import ConfigurationError
+from classifier.gateway.warnings import programme_warnings
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 from classifier.metering.tables import Limits
@@ -29,7 +30,7 @@ _ALWAYS = date(1677, 9, 23)
 class Plan:
     """What is in force: `lookup` and `subscriber_ranges` for the kernels, the rest for rating and reports.
 
-    `notices` are one-line warnings for a person: what the files ask for and this version does not do.
+    `notices` are one-line warnings for a person: what this version does not do, and what is most likely not meant.
     """
 
     configuration: Configuration
@@ -95,7 +96,7 @@ def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_n
             other_idle_seconds=flows.other_idle_seconds,
             closed_seconds=flows.closed_seconds,
         ),
-        notices=tuple(_notices(configuration)),
+        notices=(*_unheeded(configuration), *programme_warnings(_own(programmes), subscribers, gateway.subscribers)),
     )
 
 
@@ -142,7 +143,13 @@ def _zero_rate(applications: Sequence[str]) -> Programme:
     )
 
 
-def _notices(configuration: Configuration) -> list[str]:
+def _own(programmes: Sequence[Programme]) -> list[Programme]:
+    """The operator's own offers. Those that ship are examples, and most of them are for other operators' subscribers."""
+    builtin = str(builtin_folder())
+    return [programme for programme in programmes if not programme.file.startswith(builtin)]
+
+
+def _unheeded(configuration: Configuration) -> list[str]:
     """Sections that are read, and that the meter does not ask yet."""
     unheeded = {
         "[radius]": configuration.radius.servers,
