@@ -54,34 +54,61 @@ def left_of(claim: Claim, subscriber: int, used: Mapping[AllowanceKey, int]) -> 
     return sum(max(limit.octets - used.get(key_of(subscriber, claim, limit), 0), 0) for limit in claim.limits)
 
 
-def take(octets: int, route: Route, subscriber: int, used: MutableMapping[AllowanceKey, int]) -> list[Share]:
-    """Share `octets` out along the route, and add to `used` what the allowances gave.
+class Taken(NamedTuple):
+    """Where a piece of usage goes, and the programmes of which it found or left nothing."""
 
-    Each claim takes what it still holds, the rest goes to the next, at last to the subscriber.
+    shares: list[Share]
+    exhausted: list[str]
+
+
+def take(
+    octets: int,
+    route: Route,
+    subscriber: int,
+    used: Mapping[AllowanceKey, int],
+    changed: MutableMapping[AllowanceKey, int],
+) -> Taken:
+    """Share `octets` out along the route: each claim takes what it still holds, the rest goes to the next, at last to the
+    subscriber. `used` is how allowances stood before; what has changed since stands in `changed`, and is kept up there.
     """
-    shares = []
+    shares: list[Share] = []
+    exhausted: list[str] = []
     for claim in route.claims:
-        left = left_of(claim, subscriber, used)
-        if left == 0:
-            continue
-        taken = octets if left is None else min(octets, left)
-        _use(taken, claim, subscriber, used)
-        shares.append(Share(taken, claim.part, claim.programme.name, None))
-        octets -= taken
-        if not octets:
-            return shares
-    return [*shares, Share(octets, PART_CHARGED, None, route.reason)]
+        paid, left = octets, True
+        if claim.limits is not None:
+            paid, left = _take_in_order(octets, claim, claim.limits, subscriber, used, changed)
+        if not left:
+            exhausted.append(claim.programme.name)
+        if paid or left:
+            shares.append(Share(paid, claim.part, claim.programme.name, None))
+            octets -= paid
+            if not octets:
+                return Taken(shares, exhausted)
+    return Taken([*shares, Share(octets, PART_CHARGED, None, route.reason)], exhausted)
 
 
-def _use(octets: int, claim: Claim, subscriber: int, used: MutableMapping[AllowanceKey, int]) -> None:
-    """Take octets that the claim holds out of its limits, in their order."""
-    for limit in claim.limits or ():
+def _take_in_order(
+    octets: int,
+    claim: Claim,
+    limits: Sequence[Limit],
+    subscriber: int,
+    used: Mapping[AllowanceKey, int],
+    changed: MutableMapping[AllowanceKey, int],
+) -> tuple[int, bool]:
+    """Take up to `octets` out of a claim's limits, one after the other: what they gave, and whether anything is left."""
+    paid, left = 0, False
+    for limit in limits:
         key = key_of(subscriber, claim, limit)
-        before = used.get(key, 0)
-        taken = min(octets, max(limit.octets - before, 0))
+        before = changed.get(key)
+        if before is None:
+            before = used.get(key, 0)
+        held = max(limit.octets - before, 0)
+        taken = min(octets - paid, held)
         if taken:
-            used[key] = before + taken
-            octets -= taken
+            changed[key] = before + taken
+            paid += taken
+        left = left or held > taken
+    return paid, left
 
 
 def split(volumes: Volumes, shares: Sequence[Share]) -> list[Volumes]:

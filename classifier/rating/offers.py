@@ -191,10 +191,11 @@ def why_not(offer: Offer, evidence: str, at_ns: int, subscriber: Subscriber | No
     """The reason why this offer does not apply, or None if it does. An offer for everything asks for no evidence."""
     if not offer.everything and evidence not in ACCEPTED[offer.programme.accept]:
         return "contradicted" if evidence == "contradicted" else "evidence_not_accepted"
-    if not offer.starts_ns <= at_ns < offer.ends_ns:
-        return "outside_window"
+    # Before the window: its dates mean nothing to whom the offer is not for.
     if not offer.eligible(subscriber):
         return "not_eligible"
+    if not offer.starts_ns <= at_ns < offer.ends_ns:
+        return "outside_window"
     if offer.programme.enrolment == "required":
         day, deadline = offer.enrolled_on(subscriber), offer.programme.registered_before
         # Enrolment counts from its day's midnight.

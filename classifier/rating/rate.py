@@ -7,14 +7,13 @@ row by row in this order: by interval, then by application name, then the strong
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from classifier.catalogue.records import Programme
-from classifier.rating.allowances import AllowanceKey, Share, Volumes, key_of, left_of, split, take
+from classifier.rating.allowances import AllowanceKey, Share, Volumes, key_of, split, take
 from classifier.rating.offers import PART_CHARGED, REASONS, Claim, Limit, Route, make_offers, route
 from classifier.rating.periods import Periods
 from classifier.records import EVIDENCE, STANDING
@@ -90,13 +89,14 @@ class Rater:
         changed, reached = _below_the_first(usage, routes, route_of, used)
         if not reached.size:
             return Rated(rows, changed, frozenset())
-        book = ChainMap(changed, used)
         exhausted: set[tuple[int, str]] = set()
-        pieces = [
-            (row, share, volumes)
-            for row in self._in_order(usage, reached)
-            for share, volumes in _rate_row(usage[row], routes[route_of[row]], book, exhausted)
-        ]
+        pieces: list[tuple[int, Share, Volumes]] = []
+        for place, subscriber, volumes in self._in_order(usage, reached):
+            octets = volumes.uplink_octets + volumes.downlink_octets
+            taken = take(octets, routes[route_of[place]], subscriber, used, changed)
+            exhausted.update((subscriber, name) for name in taken.exhausted)
+            parts = split(volumes, taken.shares)
+            pieces += [(place, share, part) for share, part in zip(taken.shares, parts, strict=True)]
         return Rated(self._with_pieces(rows, reached, pieces), changed, frozenset(exhausted))
 
     def _routes(self, usage: np.ndarray) -> tuple[list[Route], np.ndarray]:
@@ -127,15 +127,15 @@ class Rater:
         programme = -1 if share.programme is None else self._place[share.programme]
         return share.part, programme, -1 if share.reason is None else REASONS.index(share.reason)
 
-    def _in_order(self, usage: np.ndarray, rows: np.ndarray) -> list[int]:
-        """These rows of the table in the order in which allowances are taken."""
-
-        def order(row: int) -> tuple[int, str, int]:
-            entry = usage[row]
-            strength = _STRONGER_FIRST.index(EVIDENCE[entry["evidence"]])
-            return int(entry["interval"]), self._application_names[entry["application"]], strength
-
-        return sorted(rows.tolist(), key=order)
+    def _in_order(self, usage: np.ndarray, rows: np.ndarray) -> Iterator[tuple[int, int, Volumes]]:
+        """(place, subscriber, volumes) of these rows of the table, in the order in which allowances are taken."""
+        of_name = np.argsort(np.argsort(np.array(self._application_names)))
+        of_strength = np.array([_STRONGER_FIRST.index(name) for name in EVIDENCE])
+        chosen = usage[rows]
+        order = np.lexsort((of_strength[chosen["evidence"]], of_name[chosen["application"]], chosen["interval"]))
+        chosen = chosen[order]
+        volumes = map(Volumes._make, zip(*(chosen[field].tolist() for field in VOLUMES), strict=True))
+        return zip(rows[order].tolist(), chosen["subscriber"].tolist(), volumes, strict=True)
 
     def _with_pieces(
         self, rows: np.ndarray, reached: np.ndarray, pieces: Iterable[tuple[int, Share, Volumes]]
@@ -202,19 +202,6 @@ def _below_the_first(
         return changed, limited[:0]
     changed = {key: after for key, after in changed.items() if key.subscriber not in reaching}
     return changed, limited[np.isin(subscriber, list(reaching))]
-
-
-def _rate_row(
-    row: np.void, one: Route, book: ChainMap[AllowanceKey, int], exhausted: set[tuple[int, str]]
-) -> list[tuple[Share, Volumes]]:
-    """One row against what is left. Its claims that hold nothing more afterwards are added to `exhausted`."""
-    subscriber = int(row["subscriber"])
-    volumes = Volumes(*(int(row[field]) for field in VOLUMES))
-    shares = take(volumes.uplink_octets + volumes.downlink_octets, one, subscriber, book)
-    for claim in one.claims:
-        if left_of(claim, subscriber, book) == 0:
-            exhausted.add((subscriber, claim.programme.name))
-    return list(zip(shares, split(volumes, shares), strict=True))
 
 
 def _profiles(subscribers: Sequence[Subscriber]) -> tuple[list[Subscriber | None], np.ndarray]:

@@ -19,11 +19,15 @@ MEGABYTE_OCTETS = 10**6
 _EXACT = Context(prec=60, traps=[Inexact])
 _ROUNDING = Context(prec=60)
 # ISO 4217:2015, list one: digits of the minor unit where they are not two.
-_MINOR_DIGITS = (
-    dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0)
-    | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
-    | dict.fromkeys("CLF UYW".split(), 4)
-)
+_NO_MINOR = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV")
+_THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+_NO_MINOR = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV")
+_THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+_MINOR_DIGITS = {
+    **dict.fromkeys((*_NO_MINOR, "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(_THOUSANDTHS, 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
 
 
 @dataclass(frozen=True, slots=True)
