@@ -11,7 +11,7 @@ from classifier.catalogue.load import builtin_folder, load_catalogue
 from classifier.catalogue.records import Catalogue, Programme
 from classifier.configuration import Configuration, load_configuration
 from classifier.errors import ConfigurationError
-from classifier.gateway.warnings import programme_warnings
+from classifier.gateway.programme_checks import programme_warnings, unknown_enrolments
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 from classifier.metering.tables import Limits
@@ -77,7 +77,7 @@ def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_n
     if zero_rate:
         problems += _unknown_applications(zero_rate, catalogue)
         programmes = (_zero_rate(zero_rate), *programmes)
-    problems += _unknown_enrolments(configuration, subscribers, programmes)
+    problems += unknown_enrolments(programmes, subscribers, gateway.subscribers)
     if problems:
         raise ConfigurationError(problems)
     flows = configuration.flows
@@ -105,19 +105,6 @@ def _unknown_applications(zero_rate: Sequence[str], catalogue: Catalogue) -> lis
     return [
         f'--zero-rate: no application is named "{name}"; {did_you_mean(name, known)}'
         for name in zero_rate
-        if name not in known
-    ]
-
-
-def _unknown_enrolments(
-    configuration: Configuration, subscribers: Sequence[Subscriber], programmes: Sequence[Programme]
-) -> list[str]:
-    known = [programme.name for programme in programmes]
-    wanted = {name: subscriber.name for subscriber in reversed(subscribers) for name, _ in subscriber.enrolled}
-    return [
-        f'{configuration.gateway.subscribers}: enrolled: subscriber "{subscriber}": no programme is named "{name}"; '
-        + did_you_mean(name, known)
-        for name, subscriber in sorted(wanted.items())
         if name not in known
     ]
 

@@ -47,13 +47,6 @@ def key_of(subscriber: int, claim: Claim, limit: Limit) -> AllowanceKey:
     return AllowanceKey(subscriber, claim.programme.name, limit.place, limit.begins_ns)
 
 
-def left_of(claim: Claim, subscriber: int, used: Mapping[AllowanceKey, int]) -> int | None:
-    """Octets that the claim still holds; None: no limit. An allowance that was made smaller since holds nothing."""
-    if claim.limits is None:
-        return None
-    return sum(max(limit.octets - used.get(key_of(subscriber, claim, limit), 0), 0) for limit in claim.limits)
-
-
 class Taken(NamedTuple):
     """Where a piece of usage goes, and the programmes of which it found or left nothing."""
 

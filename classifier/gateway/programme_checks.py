@@ -1,6 +1,7 @@
-"""What is allowed in programmes and most likely not meant: one line for each, `file: key: what; mend`.
+"""What programmes and subscribers say of each other: enrolments for nothing, and what is allowed and most likely not meant.
 
-Rule of this file: a warning needs several files to be seen; what one file shows alone is a mistake and found by the catalogue.
+Rules of this file: one line each, `file: key: what; mend`. What one file shows alone is found by the room that reads it. No
+kernel is needed to ask.
 """
 
 from __future__ import annotations
@@ -25,6 +26,20 @@ def programme_warnings(
             yield from _unknown_attributes(programme, known, subscriber_file)
         if programme.tariff is not None and programme.payer == OPERATOR:
             yield f'{programme.file}: tariff: the payer is "{OPERATOR}", who owes nobody; name the payer or take it away'
+
+
+def unknown_enrolments(
+    programmes: Sequence[Programme], subscribers: Sequence[Subscriber], subscriber_file: Path | None
+) -> list[str]:
+    """Mistakes: enrolments in programmes that are not there."""
+    known = [programme.name for programme in programmes]
+    wanted = {name: subscriber.name for subscriber in reversed(subscribers) for name, _ in subscriber.enrolled}
+    return [
+        f'{subscriber_file}: enrolled: subscriber "{subscriber}": no programme is named "{name}"; '
+        + did_you_mean(name, known)
+        for name, subscriber in sorted(wanted.items())
+        if name not in known
+    ]
 
 
 def _unknown_attributes(programme: Programme, known: dict[str, list[str]], subscriber_file: Path) -> Iterator[str]:
