@@ -56,11 +56,11 @@ def list_lines(programmes: Sequence[Programme], width: int) -> list[Line]:
     """A line for each programme."""
     columns = (
         Column("programme"),
-        Column("paid by"),
+        Column("paid by", least=7),
         Column("starts"),
         Column("ends"),
         Column("gives", least=8),
-        Column("applications", least=12),
+        Column("applications", least=8),
     )
     rows = [
         (
@@ -153,11 +153,11 @@ def explain_lines(answer: dict, width: int) -> list[Line]:
 
 
 def volume_text(octets: int) -> str:
-    """Octets in the largest decimal unit that says them exactly with at most three digits behind the point."""
+    """Octets in a unit that says them exactly with at most three digits on each side of the point, else as they are."""
     for scale, unit in _UNITS:
-        if octets >= scale and octets * 1000 % scale == 0:
+        if scale <= octets < 1000 * scale and octets * 1000 % scale == 0:
             whole, rest = divmod(octets * 1000 // scale, 1000)
-            return f"{whole:,}{f'.{rest:03}'.rstrip('0') if rest else ''} {unit}"
+            return f"{whole}{f'.{rest:03}'.rstrip('0') if rest else ''} {unit}"
     return f"{octets:,} B"
 
 
