@@ -28,7 +28,11 @@ class Outcome:
 
 
 class Session:
-    """A meter under a plan. Also the meter's sink: usage is rated as it comes, flows are put into their order."""
+    """A meter under a plan. Also the meter's sink: usage is rated as it comes, flows are put into their order.
+
+    `interval_seconds` None: intervals are as long as can be, which changes no total; but under offers to which the order of
+    usage matters they are the configured ones.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,8 @@ class Session:
     ) -> None:
         self._plan = plan
         rater = plan.rater()
+        if interval_seconds is None and rater.order_matters():
+            interval_seconds = plan.configuration.gateway.interval_seconds
         self._application_names = plan.catalogue.application_names
         self._tally = Tally(rater, self._application_names)
         self._listed = (BEYOND_LABEL, *(subscriber.name for subscriber in plan.subscribers))

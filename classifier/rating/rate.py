@@ -15,6 +15,7 @@ import numpy as np
 from classifier.catalogue.records import Programme
 from classifier.rating.allowances import AllowanceKey, Share, Volumes, key_of, split, take
 from classifier.rating.offers import PART_CHARGED, REASONS, Claim, Limit, Route, make_offers, route
+from classifier.rating.order import order_matters
 from classifier.rating.periods import Periods
 from classifier.records import EVIDENCE, STANDING
 from classifier.subscribers.load import Subscriber
@@ -77,6 +78,10 @@ class Rater:
     def edges_ns(self) -> tuple[int, ...]:
         """The instants at which a programme starts or ends: no interval may reach over one."""
         return tuple(sorted({edge for offer in self._offers for edge in (offer.starts_ns, offer.ends_ns)}))
+
+    def order_matters(self) -> bool:
+        """Whether totals depend on which application was used first, so that short intervals are closer to the truth."""
+        return order_matters(self._offers, self._application_names, self._profiles)
 
     def rate(self, usage: np.ndarray, used: Mapping[AllowanceKey, int]) -> Rated:
         """Rate USAGE_ROW rows; `used` is what the allowances have lost so far, and is not changed."""
