@@ -292,3 +292,13 @@ def test_an_allowance_made_smaller_than_what_was_used_gives_nothing_and_owes_not
     book.add([(at(2013, 11, 6), 1, "taobao", "claimed", "taken_part", 0, 10)])
     assert book.paid() == {(1, None): 10}
     assert book.used[key] == 80
+
+
+def test_a_programme_is_used_up_only_when_nothing_is_left_of_any_of_its_allowances():
+    book = Book((programme(allowances=(Allowance(10, "day"), Allowance(5, "once"))),))
+    told = [
+        book.add([(at(2013, 11, day), 1, "taobao", "claimed", "taken_part", 0, octets)]).exhausted
+        for day, octets in ((5, 12), (6, 13), (7, 9), (7, 1))
+    ]
+    assert told == [set(), {(1, "free")}, set(), {(1, "free")}]
+    assert book.paid() == {(1, "free"): 12 + 13 + 10}
