@@ -1,8 +1,8 @@
 """Rating of whole tables of usage: `offers.route` once for each distinct case, `allowances.take` where an allowance may end.
 
 Rules of this file: the result is a function of the rows and of the allowances used before. Subscribers are independent of
-each other. Whoever stays below the first allowance of all that they use is rated with the table; the others, who reach one,
-row by row in this order: by interval, then by application name, then the stronger evidence first.
+each other. What stays below the first allowance, and what finds the only one used up, is rated with the table; who reaches
+one is rated row by row in this order: by interval, then by application name, then the stronger evidence first.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ RATED = np.dtype(
 )
 VOLUMES = Volumes._fields
 _KEPT = ("interval", "subscriber", "application", "evidence", *VOLUMES)
+_OUTCOME = ("part", "programme", "reason")
 _STRONGER_FIRST = ("verified", "address", "claimed", "none", "contradicted")
 
 
@@ -86,23 +87,24 @@ class Rater:
     def rate(self, usage: np.ndarray, used: Mapping[AllowanceKey, int]) -> Rated:
         """Rate USAGE_ROW rows; `used` is what the allowances have lost so far, and is not changed."""
         routes, route_of = self._routes(usage)
-        columns = np.array([self._outcome(_first_share(one)) for one in routes], np.int32).reshape(-1, 3)[route_of].T
         rows = np.zeros(len(usage), RATED)
         for field in _KEPT:
             rows[field] = usage[field]
-        rows["part"], rows["programme"], rows["reason"] = columns
-        changed, reached = _below_the_first(usage, routes, route_of, used)
-        if not reached.size:
-            return Rated(rows, changed, frozenset())
-        exhausted: set[tuple[int, str]] = set()
+        everywhere = np.arange(len(usage))
+        self._go(rows, everywhere, [_first_share(one) for one in routes], route_of)
+        found = _sort_rows(usage, routes, route_of, used)
+        changed, exhausted = found.below, found.exhausted
+        self._go(rows, found.denied, [Share(0, PART_CHARGED, None, one.reason) for one in routes], route_of)
         pieces: list[tuple[int, Share, Volumes]] = []
-        for place, subscriber, volumes in self._in_order(usage, reached):
+        for place, subscriber, volumes in self._in_order(usage, found.reached):
             octets = volumes.uplink_octets + volumes.downlink_octets
             taken = take(octets, routes[route_of[place]], subscriber, used, changed)
             exhausted.update((subscriber, name) for name in taken.exhausted)
             parts = split(volumes, taken.shares)
             pieces += [(place, share, part) for share, part in zip(taken.shares, parts, strict=True)]
-        return Rated(self._with_pieces(rows, reached, pieces), changed, frozenset(exhausted))
+        if pieces:
+            rows = self._with_pieces(rows, found.reached, pieces)
+        return Rated(rows, changed, frozenset(exhausted))
 
     def _routes(self, usage: np.ndarray) -> tuple[list[Route], np.ndarray]:
         """The routes of all distinct cases in the table, and the route of each row by its place."""
@@ -126,6 +128,13 @@ class Rater:
             subscriber,
             self._periods,
         )
+
+    def _go(self, rows: np.ndarray, places: np.ndarray, shares: Sequence[Share], route_of: np.ndarray) -> None:
+        """Write down where the rows at `places` go as a whole: each to the share of its route."""
+        if places.size:
+            outcomes = np.array([self._outcome(share) for share in shares], np.int32)[route_of[places]]
+            for field, column in zip(_OUTCOME, outcomes.T, strict=True):
+                rows[field][places] = column
 
     def _outcome(self, share: Share) -> tuple[int, int, int]:
         """A share's part, programme and reason as RATED has them."""
@@ -153,7 +162,7 @@ class Rater:
             source.append(row)
             values.append((*self._outcome(share), *volumes))
         made = rows[source]
-        for place, field in enumerate(("part", "programme", "reason", *VOLUMES)):
+        for place, field in enumerate((*_OUTCOME, *VOLUMES)):
             made[field] = [value[place] for value in values]
         order = np.argsort(np.concatenate([np.flatnonzero(whole), source]), kind="stable")
         return np.concatenate([rows[whole], made])[order]
@@ -166,47 +175,75 @@ def _first_share(one: Route) -> Share:
     return Share(0, one.claims[0].part, one.claims[0].programme.name, None)
 
 
-def _below_the_first(
-    usage: np.ndarray, routes: Sequence[Route], route_of: np.ndarray, used: Mapping[AllowanceKey, int]
-) -> tuple[dict[AllowanceKey, int], np.ndarray]:
-    """What those use of allowances who stay below the first of each; and the places of the rows of all others.
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """Rows with an allowance, sorted by what has to be done: `below` are the new figures of allowances that stay below their
+    ends, whose rows go to their first programme; rows at the places `denied` find their only allowance used up before;
+    those at `reached` have to be taken one by one."""
 
-    A subscriber who reaches one allowance is rated row by row in all, since what overflows may take from another.
+    below: dict[AllowanceKey, int]
+    exhausted: set[tuple[int, str]]
+    denied: np.ndarray
+    reached: np.ndarray
+
+
+def _sort_rows(
+    usage: np.ndarray, routes: Sequence[Route], route_of: np.ndarray, used: Mapping[AllowanceKey, int]
+) -> _Sorted:
+    """Sort the rows whose first programme has an allowance, by subscriber and allowance.
+
+    A subscriber who reaches one allowance is taken row by row in all, since what overflows may take from another.
     """
-    slots: dict[tuple[str, Limit], int] = {}
-    claims: list[tuple[Claim, Limit]] = []
-    slot_of_route = np.full(len(routes), -1, np.int64)
-    for place, one in enumerate(routes):
-        if one.claims and one.claims[0].limits is not None:
-            claim, limit = one.claims[0], one.claims[0].limits[0]
-            slot = slots.setdefault((claim.programme.name, limit), len(slots))
-            slot_of_route[place] = slot
-            if slot == len(claims):
-                claims.append((claim, limit))
-    slot_of = slot_of_route[route_of]
-    limited = np.flatnonzero(slot_of >= 0)
+    slots, slot_of_route, alone = _first_limits(routes)
+    limited = np.flatnonzero(slot_of_route[route_of] >= 0)
     if not limited.size:
-        return {}, limited
-    octets = usage["uplink_octets"][limited] + usage["downlink_octets"][limited]
-    subscriber = usage["subscriber"][limited]
-    groups, group_of = np.unique(subscriber.astype(np.int64) * len(claims) + slot_of[limited], return_inverse=True)
+        return _Sorted({}, set(), limited, limited)
+    subscriber = usage["subscriber"][limited].astype(np.int64)
+    groups, group_of = np.unique(subscriber * len(slots) + slot_of_route[route_of[limited]], return_inverse=True)
     sums = np.zeros(len(groups), np.int64)
-    np.add.at(sums, group_of, octets)
-    changed: dict[AllowanceKey, int] = {}
-    reaching: set[int] = set()
-    for group, amount in zip(groups.tolist(), sums.tolist(), strict=True):
-        number, slot = divmod(group, len(claims))
-        claim, limit = claims[slot]
+    np.add.at(sums, group_of, usage["uplink_octets"][limited] + usage["downlink_octets"][limited])
+    below: dict[AllowanceKey, int] = {}
+    spent, reaches = np.zeros(len(groups), bool), np.zeros(len(groups), bool)
+    exhausted: set[tuple[int, str]] = set()
+    for place, (group, octets) in enumerate(zip(groups.tolist(), sums.tolist(), strict=True)):
+        number, slot = divmod(group, len(slots))
+        claim, limit = slots[slot]
         key = key_of(number, claim, limit)
-        after = used.get(key, 0) + amount
-        if after < limit.octets:
-            changed[key] = after
+        before = used.get(key, 0)
+        if before + octets < limit.octets:
+            below[key] = before + octets
+        elif before >= limit.octets:
+            spent[place] = True
         else:
-            reaching.add(number)
-    if not reaching:
-        return changed, limited[:0]
-    changed = {key: after for key, after in changed.items() if key.subscriber not in reaching}
-    return changed, limited[np.isin(subscriber, list(reaching))]
+            reaches[place] = True
+    denied = spent[group_of] & alone[route_of[limited]]
+    # Where something else follows what is used up, the rows have to ask it.
+    reaches[group_of[spent[group_of] & ~denied]] = True
+    for group in groups[np.unique(group_of[denied])].tolist():
+        number, slot = divmod(group, len(slots))
+        exhausted.add((number, slots[slot][0].programme.name))
+    reaching = np.unique(groups[reaches] // len(slots))
+    if reaching.size:
+        one_by_one = set(reaching.tolist())
+        below = {key: after for key, after in below.items() if key.subscriber not in one_by_one}
+    return _Sorted(below, exhausted, limited[denied], limited[np.isin(subscriber, reaching) & ~denied])
+
+
+def _first_limits(routes: Sequence[Route]) -> tuple[list[tuple[Claim, Limit]], np.ndarray, np.ndarray]:
+    """The distinct first limits of routes; each route's by its place among them, -1 for none; and whether nothing else of
+    the route could pay."""
+    slots: dict[tuple[str, Limit], int] = {}
+    limits: list[tuple[Claim, Limit]] = []
+    slot_of, alone = np.full(len(routes), -1, np.int64), np.zeros(len(routes), bool)
+    for place, one in enumerate(routes):
+        if not one.claims or one.claims[0].limits is None:
+            continue
+        claim, limit = one.claims[0], one.claims[0].limits[0]
+        slot_of[place] = slots.setdefault((claim.programme.name, limit), len(slots))
+        alone[place] = len(one.claims) == len(claim.limits) == 1
+        if slot_of[place] == len(limits):
+            limits.append((claim, limit))
+    return limits, slot_of, alone
 
 
 def _profiles(subscribers: Sequence[Subscriber]) -> tuple[list[Subscriber | None], np.ndarray]:

@@ -295,10 +295,16 @@ def test_an_allowance_made_smaller_than_what_was_used_gives_nothing_and_owes_not
 
 
 def test_a_programme_is_used_up_only_when_nothing_is_left_of_any_of_its_allowances():
-    book = Book((programme(allowances=(Allowance(10, "day"), Allowance(5, "once"))),))
-    told = [
-        book.add([(at(2013, 11, day), 1, "taobao", "claimed", "taken_part", 0, octets)]).exhausted
-        for day, octets in ((5, 12), (6, 13), (7, 9), (7, 1))
-    ]
-    assert told == [set(), {(1, "free")}, set(), {(1, "free")}]
-    assert book.paid() == {(1, "free"): 12 + 13 + 10}
+    # On the 7th a day's 10 have come back, though the 5 that were given once are used. WeChat's octet makes that day one in
+    # which an allowance is reached, so that Taobao is looked at, too.
+    tiny = programme(name="tiny", applications=("wechat",), allowances=(Allowance(1, "once"),))
+    book, told = Book((programme(allowances=(Allowance(10, "day"), Allowance(5, "once"))), tiny)), []
+    for day, taobao, wechat in ((5, 12, 0), (6, 13, 0), (7, 9, 1), (7, 1, 0), (7, 1, 0)):
+        rows = [
+            (at(2013, 11, day), 1, name, "claimed", "taken_part", 0, octets)
+            for name, octets in (("taobao", taobao), ("wechat", wechat))
+            if octets
+        ]
+        told.append(book.add(rows).exhausted)
+    assert told == [set(), {(1, "free")}, {(1, "tiny")}, {(1, "free")}, {(1, "free")}]
+    assert book.paid() == {(1, "free"): 12 + 13 + 10, (1, "tiny"): 1, (1, None): 1}
