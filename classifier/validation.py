@@ -36,7 +36,7 @@ _WORDS = {
     "list_type": "must be a list, not {}; write it in [ ]",
     "dict_type": "must be a table, not {}; write it in {{ }} or under a heading in [ ]",
     "is_instance_of": "must be a date, not {}; write it like 2013-11-01, without quotes",
-    "too_short": "is empty; name at least one or take the key away",
+    "too_short": "is an empty list; name at least one or take the key away",
 }
 
 
@@ -78,8 +78,8 @@ def table(required: dict[str, dict], optional: dict[str, dict]) -> dict:
 
 
 def table_of(values: dict) -> dict:
-    """Schema of a table whose keys are names that the file chooses; at least one."""
-    return {"type": "dict", "strict": True, "keys_schema": TEXT, "values_schema": values, "min_length": 1}
+    """Schema of a table whose keys are names that the file chooses."""
+    return {"type": "dict", "strict": True, "keys_schema": TEXT, "values_schema": values}
 
 
 class Checker:

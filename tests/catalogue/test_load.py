@@ -149,7 +149,7 @@ PRICED = OFFER + 'eligible = [{ operator = "a" }, { operator = "b" }]\n'
     ("text", "told"),
     [
         (CAPPED + 'allowances = [{ octets = 5, per = "day" }]', "allowances: allowance stands there too"),
-        (OFFER + "allowances = []", "allowances: is empty"),
+        (OFFER + "allowances = []", "allowances: is an empty list"),
         (
             OFFER + 'allowances = [{ octets = 5, per = "day" }, { octets = 0, per = "once" }]',
             "allowances[2].octets: 0 is too",
