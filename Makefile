@@ -25,6 +25,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m compileall -q classifier
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed setup.cfg

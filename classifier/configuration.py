@@ -12,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 from classifier.errors import ConfigurationError
-from classifier.records import DHCP_IDENTITIES, RADIUS_IDENTITIES
+from classifier.records import DHCP_IDENTITIES, LINKS, RADIUS_IDENTITIES
 from classifier.validation import TEXT, Checker, Network, checked, did_you_mean, many, network, one_of, read_toml, table
 from classifier.validation import whole_number as whole
 
@@ -24,12 +24,14 @@ DEFAULT_SUBSCRIBER_NETWORKS: tuple[Network, ...] = tuple(
 BUILTIN_SIGNATURES = "builtin"
 _SECONDS_MAX = 7 * 86400
 DEFAULT_DHCP_IDENTITY = ("mac", "duid")  # what servers always send back
-LINKS = ("mac", "vlan", "teid")
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """`[gateway]`. `trusted_resolvers` empty: any server that answers the subscriber's own query."""
+    """`[gateway]`. `trusted_resolvers` empty: any server that answers the subscriber's own query.
+
+    `dns_grace_seconds`: how long a DNS answer counts after its time to live, as clients keep what they have once looked up.
+    """
 
     name: str = "freeflow"
     timezone: str = "UTC"
@@ -38,6 +40,7 @@ class Gateway:
     subscribers: Path | None = None
     signatures: tuple[Path | str, ...] = (BUILTIN_SIGNATURES,)
     interval_seconds: int = 10
+    dns_grace_seconds: int = 300
     month_starts_on: int = 1
 
     @property
@@ -152,6 +155,7 @@ _FILE = Checker(
                     "subscribers": TEXT,
                     "signatures": many(TEXT, 1),
                     "interval_seconds": whole(1, 86400),
+                    "dns_grace_seconds": whole(0, 86400),
                     "month_starts_on": whole(1, 31),
                 },
             ),

@@ -111,6 +111,7 @@ PROTOCOL_NAMES = {
 }
 
 # Ports: IANA "Service Name and Transport Protocol Port Number Registry".
+PORT_DNS = 53  # RFC 1035, 4.2
 PORT_GTP_U = 2152  # 3GPP TS 29.281, 4.4.2
 PORT_VXLAN = 4789  # RFC 7348
 PORT_GRE = 4754  # GRE in UDP, RFC 8086

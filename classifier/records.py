@@ -37,11 +37,16 @@ STANDING = ("taken_part", "unasked", "after_close", "overflow")
 STANDING_TAKEN_PART, STANDING_UNASKED, STANDING_AFTER_CLOSE, STANDING_OVERFLOW = range(4)
 
 # Where a frame goes that no subscriber is accountable for (accounting 1.5).
-UNMETERED = ("not_ip", "transit", "malformed", "truncated", "unsupported_link")
+UNMETERED = ("not_ip", "transit", "malformed", "truncated", "unsupported_link", "spoofed")
 UNMETERED_NOT_IP, UNMETERED_TRANSIT, UNMETERED_MALFORMED, UNMETERED_TRUNCATED, UNMETERED_LINK = range(5)
+UNMETERED_SPOOFED = 5  # with link binding: a subscriber's address over another's line
 
-FLOW_END = ("open", "fin", "rst", "idle", "evicted", "reused", "input_end")
-END_OPEN, END_FIN, END_RST, END_IDLE, END_EVICTED, END_REUSED, END_INPUT = range(7)
+FLOW_END = ("open", "fin", "rst", "idle", "evicted", "reused", "input_end", "handed_on")
+END_OPEN, END_FIN, END_RST, END_IDLE, END_EVICTED, END_REUSED, END_INPUT, END_HANDED_ON = range(8)
+
+# What a subscriber's packets have to come with besides the address; 0 in the arrays: nothing.
+LINKS = ("mac", "vlan", "teid")
+LINK_BY_MAC, LINK_BY_VLAN, LINK_BY_TEID = range(1, 4)
 
 # What can name a subscriber besides an address, in RADIUS accounting and in DHCP.
 RADIUS_IDENTITIES = (
@@ -164,6 +169,7 @@ class FlowRecord:
     """
 
     subscriber: str | None
+    subscriber_is_client: bool
     client: str
     client_port: int
     server: str

@@ -200,8 +200,9 @@ class Day:
         at_ns = self.look_up(person, site.name, server, _at(clock) + self.chance.randrange(SECOND // 1000) * 1000)
         if site.clear:
             flow = self.flow(person, server, 80, site.application, name=site.name, source="http_host")
-            body = self.chance.randbytes(request_octets)
-            request = http_request("/mmtls/3d5e", (("Host", site.name),), "POST", body)
+            length = ("Content-Length", str(request_octets - 21))  # the field's own octets come out of the body's
+            body = self.chance.randbytes(request_octets)[21:]
+            request = http_request("/mmtls/3d5e", (("Host", site.name), length), "POST", body)
             talk = Tcp(flow).open().say(True, request).say(False, http_reply(reply_octets, flow.seed("body"))).finish()
         else:
             flow = self.flow(person, server, 443, site.application, name=site.name, source="tls_sni")

@@ -144,9 +144,9 @@ def http_host() -> Capture:
         other = flow(DORA, 50044 + place, ANYBODY, name)
         scene.add(_http(other, [http_request("/", (("Host", name), agent))]), START + (15 + 5 * place) * SECOND)
     posted = flow(CEM, 50047, WECHAT, "short.weixin.qq.com", "wechat", "claimed")
-    post = http_request(
-        "/mmtls/0a1b", (("Accept", "*/*"), ("Host", "short.weixin.qq.com")), "POST", b"\xf1\x05" + bytes(198)
-    )
+    body = b"\xf1\x05" + bytes(198)
+    fields = (("Accept", "*/*"), ("Host", "short.weixin.qq.com"), ("Content-Length", str(len(body))))
+    post = http_request("/mmtls/0a1b", fields, "POST", body)
     scene.add(_http(posted, [post]), START + 40 * SECOND)
     return scene
 

@@ -18,6 +18,7 @@ trusted_resolvers = ["10.0.0.1", "2001:db8::53"]
 subscribers = "subscribers.csv"
 signatures = ["builtin", "signatures"]
 interval_seconds = 10
+dns_grace_seconds = 0
 month_starts_on = 1
 
 [ledger]
@@ -47,6 +48,7 @@ def test_the_contracts_example_is_read_with_paths_relative_to_it(tmp_path):
     assert found.gateway.trusted_resolvers == (ip_network("10.0.0.1"), ip_network("2001:db8::53"))
     assert found.gateway.subscribers == tmp_path / "subscribers.csv"
     assert found.gateway.signatures == ("builtin", tmp_path / "signatures")
+    assert (found.gateway.dns_grace_seconds, load_configuration(None).gateway.dns_grace_seconds) == (0, 300)
     assert found.ledger.path == tmp_path / "usage.db"
     assert (found.flows.capacity, found.flows.udp_idle_seconds, found.flows.tcp_idle_seconds) == (1 << 24, 30, 7440)
 
@@ -140,6 +142,7 @@ def test_without_servers_nobody_tells_addresses(tmp_path):
         ("[gateway]\nsubscriber_networks = []", "subscriber_networks: is an empty list"),
         ("[gateway]\ntrusted_resolvers = ['dns.example']", "trusted_resolvers[1]: "),
         ("[gateway]\ninterval_seconds = 0", "interval_seconds: 0 is too small; the least is 1"),
+        ("[gateway]\ndns_grace_seconds = -1", "dns_grace_seconds: -1 is too small; the least is 0"),
         ("[gateway]\ninterval_seconds = '10'", "interval_seconds: must be a whole number"),
         ("[gateway]\nmonth_starts_on = 32", "month_starts_on: 32 is too large; the most is 31"),
         ("[flows]\ncapacity = 16777217", "flows.capacity: 16777217 is too large; the most is 16777216"),

@@ -46,6 +46,7 @@ def flow_records(
             row.serial,
             FlowRecord(
                 subscriber=subscriber_label(row.subscriber) if row.subscriber >= 0 else None,
+                subscriber_is_client=bool(forward),
                 client=address_text(version, row.client_high, row.client_low),
                 client_port=row.client_port,
                 server=address_text(version, row.server_high, row.server_low),

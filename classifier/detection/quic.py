@@ -69,6 +69,11 @@ class QuicResult:
     client_id: bytes | None = None
     server_id: bytes | None = None
 
+    @property
+    def retried(self) -> bool:
+        """The server has read nothing so far: what it answers is a hello that the client is still to send."""
+        return self.status is QuicStatus.RETRY
+
 
 NOT_QUIC = QuicResult(QuicStatus.NOT_QUIC)
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from classifier.rating.periods import instant_ns
 
 SECOND_NS = 10**9
-LAST_NS = 2**63 - 1
+FIRST_NS, LAST_NS = -(2**63), 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -39,4 +39,4 @@ class Calendar:
             slot = clock_ns // self._interval_ns * self._interval_ns
             start = max(start, slot)
             end = min(end, slot + self._interval_ns)
-        return start, min(end, LAST_NS)
+        return max(start, FIRST_NS), min(end, LAST_NS)

@@ -1,4 +1,4 @@
-"""What subscribers are called: a listed one by its name, any other by its address or, of IPv6, by its /64.
+"""What subscribers are called: one that is listed or bound by its name, any other by its address or, of IPv6, by its /64.
 
 Rule of this file: many at a time, and only when somebody reads them; to write addresses takes longer than to add them up.
 """
@@ -15,11 +15,11 @@ BEYOND_LABEL = "(beyond the subscriber table)"
 _DECIMAL = tuple(map(str, range(256)))
 
 
-def subscriber_labels(listed: Sequence[str], entries: np.ndarray, numbers: np.ndarray) -> list[str]:
-    """Labels of the subscribers with these `numbers`. `listed` has those of the first numbers; `entries` are SUBSCRIBER[n]."""
+def subscriber_labels(names: Sequence[str], entries: np.ndarray, numbers: np.ndarray) -> list[str]:
+    """Labels of the subscribers with these `numbers`. `names` has those of the first numbers; `entries` are SUBSCRIBER[n]."""
     labels = np.empty(len(numbers), object)
-    named = numbers < len(listed)
-    labels[named] = [listed[number] for number in numbers[named].tolist()]
+    named = numbers < len(names)
+    labels[named] = [names[number] for number in numbers[named].tolist()]
     version = np.where(named, 0, entries["version"][numbers])
     for wanted, texts in ((4, _ipv4_texts), (6, _ipv6_texts)):
         places = np.flatnonzero(version == wanted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from classifier.catalogue.compile import compile_catalogue
@@ -12,6 +12,7 @@ from classifier.catalogue.records import Catalogue, Programme
 from classifier.configuration import Configuration, load_configuration
 from classifier.errors import ConfigurationError
 from classifier.gateway.programme_checks import programme_warnings, unknown_enrolments
+from classifier.gateway.watching import AddressWatch, read_secret
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 from classifier.metering.tables import Limits
@@ -30,7 +31,8 @@ _ALWAYS = date(1677, 9, 23)
 class Plan:
     """What is in force: `lookup` and `subscriber_ranges` for the kernels, the rest for rating and reports.
 
-    `notices` are one-line warnings for a person: what this version does not do, and what is most likely not meant.
+    `notices` are one-line warnings for a person: what is most likely not meant. `secret` seals
+    RADIUS accounting.
     """
 
     configuration: Configuration
@@ -41,6 +43,13 @@ class Plan:
     subscriber_ranges: Ranges
     limits: Limits
     notices: tuple[str, ...]
+    secret: bytes | None = field(default=None, repr=False)
+
+    def watch(self) -> AddressWatch | None:
+        """A reader of RADIUS and DHCP with no bindings yet, None where no server is configured."""
+        if not self.configuration.binds_addresses:
+            return None
+        return AddressWatch(self.configuration, self.subscribers, self.secret)
 
     def rater(self) -> Rater:
         """A rater for these programmes."""
@@ -95,8 +104,10 @@ def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_n
             udp_idle_seconds=flows.udp_idle_seconds,
             other_idle_seconds=flows.other_idle_seconds,
             closed_seconds=flows.closed_seconds,
+            dns_grace_seconds=gateway.dns_grace_seconds,
         ),
-        notices=(*_unheeded(configuration), *programme_warnings(_own(programmes), subscribers, gateway.subscribers)),
+        notices=tuple(programme_warnings(_own(programmes), subscribers, gateway.subscribers)),
+        secret=read_secret(configuration.radius.secret_file) if configuration.radius.servers else None,
     )
 
 
@@ -134,13 +145,3 @@ def _own(programmes: Sequence[Programme]) -> list[Programme]:
     """The operator's own offers. Those that ship are examples, and most of them are for other operators' subscribers."""
     builtin = str(builtin_folder())
     return [programme for programme in programmes if not programme.file.startswith(builtin)]
-
-
-def _unheeded(configuration: Configuration) -> list[str]:
-    """Sections that are read, and that the meter does not ask yet."""
-    unheeded = {
-        "[radius]": configuration.radius.servers,
-        "[dhcp]": configuration.dhcp.servers,
-        "[link_binding]": configuration.link_binding.by,
-    }
-    return [f"{section} is read, but not heeded in this version" for section, value in unheeded.items() if value]

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from classifier.detection.flows import flow_records
+from classifier.detection.quic import QuicReader
 from classifier.errors import ConservationError
 from classifier.gateway.calendar import Calendar
 from classifier.gateway.labels import BEYOND_LABEL, subscriber_labels
@@ -49,7 +50,10 @@ class Session:
         self._application_names = plan.catalogue.application_names
         self._tally = Tally(rater, self._application_names)
         self._listed = (BEYOND_LABEL, *(subscriber.name for subscriber in plan.subscribers))
-        self._labels = list(self._listed)
+        self._watch = plan.watch()
+        self._names = self._listed
+        self._first_plain = 1 + self._watch.watched.last_number if self._watch else len(self._listed)
+        self._plain_labels: list[str] = []
         self._waiting_flows: list[tuple[int, FlowRecord]] = []
         self._next_serial = 1
         self.intervals_closed = 0
@@ -58,10 +62,13 @@ class Session:
             plan.subscriber_ranges,
             Calendar(plan.configuration.gateway.zone, rater.edges_ns(), interval_seconds),
             self,
+            QuicReader(),
             listed_subscribers=len(plan.subscribers),
             limits=plan.limits,
             log_flows=log_flows,
             seed=seed,
+            watcher=self._watch,
+            link_binding=plan.configuration.link_binding.by,
         )
 
     def usage(self, rows: np.ndarray) -> None:
@@ -81,17 +88,27 @@ class Session:
             yield heapq.heappop(self._waiting_flows)[1]
 
     def subscriber_label(self, number: int) -> str:
-        """The name of a listed subscriber, the address or /64 of any other."""
-        labels = self._labels
-        if number >= len(labels):
+        """The name of a subscriber that is listed or bound, the address or /64 of any other."""
+        if number < self._first_plain:
+            if number >= len(self._names):
+                self._names = self._all_names()
+            return self._names[number]
+        place = number - self._first_plain
+        if place >= len(self._plain_labels):
             entries = self.meter.subscriber_entries()
-            labels += subscriber_labels(self._listed, entries, np.arange(len(labels), len(entries)))
-        return labels[number]
+            numbers = np.arange(self._first_plain + len(self._plain_labels), len(entries))
+            self._plain_labels += subscriber_labels(self._listed, entries, numbers)
+        return self._plain_labels[place]
+
+    def _all_names(self) -> tuple[str, ...]:
+        """Labels of the numbers from 0: those listed, then those that RADIUS or DHCP has named so far."""
+        return (*self._listed, *self._watch.names) if self._watch else self._listed
 
     def report(self) -> UsageReport:
         """The totals so far, checked: the parts and the unmetered add up to what was observed (accounting 1.5)."""
-        labels_of = partial(subscriber_labels, self._listed, self.meter.subscriber_entries())
-        report = self._tally.report(self.meter.totals(), labels_of)
+        labels_of = partial(subscriber_labels, self._all_names(), self.meter.subscriber_entries())
+        notices = self._watch.notices() if self._watch else ()
+        report = self._tally.report(self.meter.totals(), labels_of, notices)
         parts = (report.zero_rated, report.discounted, report.charged, report.pending)
         frames = sum(part.frames for part in parts) + sum(entry.frames for entry in report.unmetered)
         octets = sum(part.octets for part in parts) + sum(entry.octets for entry in report.unmetered)

@@ -22,8 +22,8 @@ from classifier.records import (
     Volume,
 )
 
-# A row's key in one int64: subscriber 24 bits, application 14, evidence 3, part 2, programme + 1 12, reason + 1 5.
-KEY_BITS = (("subscriber", 24), ("application", 14), ("evidence", 3), ("part", 2), ("programme", 12), ("reason", 5))
+# A row's key in one int64: subscriber 26 bits, application 14, evidence 3, part 2, programme + 1 12, reason + 1 5.
+KEY_BITS = (("subscriber", 26), ("application", 14), ("evidence", 3), ("part", 2), ("programme", 12), ("reason", 5))
 _SHIFTED = {"programme": 1, "reason": 1}
 
 
@@ -70,10 +70,15 @@ class Tally:
         self._key, self._volumes = sums_by_key(key, volumes)
         return rated
 
-    def report(self, totals: MeterTotals, labels_of: Callable[[np.ndarray], list[str]]) -> UsageReport:
+    def report(
+        self,
+        totals: MeterTotals,
+        labels_of: Callable[[np.ndarray], list[str]],
+        notices: Sequence[tuple[str, int]] = (),
+    ) -> UsageReport:
         """The report: `totals` are the meter's own accounts, which these sums have to meet.
 
-        `labels_of` gives the labels of an array of subscriber numbers, now and later.
+        `labels_of` gives the labels of an array of subscriber numbers, now and later; `notices` come behind the meter's.
         """
         columns = _unpack(self._key)
         octets = self._volumes[0] + self._volumes[1]
@@ -98,7 +103,7 @@ class Tally:
             flows=totals.flows,
             retransmitted_octets=totals.retransmitted_octets,
             after_close_octets=totals.after_close_octets,
-            notices=totals.overflows,
+            notices=(*totals.overflows, *notices),
         )
 
     def _part(self, columns: dict[str, np.ndarray], part: int) -> Volume:

@@ -6,6 +6,7 @@ catalogue's own Python (`signatures lookup`), so a sentence that does not fit wo
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from ipaddress import ip_address
 
@@ -14,8 +15,9 @@ from classifier.catalogue.records import Catalogue
 from classifier.catalogue.rules import AddressRule, DomainRule, address_rules, domain_rules
 from classifier.records import FlowRecord
 
+HOST_LABEL = re.compile("[a-z0-9_-]{1,63}")
 LOOKED_UP = 4096  # names and addresses that are kept with their rules
-SOURCES = {"tls_sni": "TLS SNI", "quic_sni": "QUIC SNI", "http_host": "HTTP Host", "dns": "DNS"}
+SOURCES = {"tls_sni": "TLS SNI", "quic_sni": "QUIC SNI", "http_host": "HTTP Host"}
 
 
 class Why:
@@ -29,8 +31,10 @@ class Why:
 
     def __call__(self, flow: FlowRecord) -> str:
         """One sentence, without a full stop."""
-        if flow.name is None or flow.source == "dns":
-            return self._without_name(flow)
+        if flow.name is None:
+            return f"no name{_instead_of_a_name(flow) or ', ' + self._by_address(flow)}"
+        if not _is_host_name(flow.name):
+            return f"{flow.name} is no host name, {self._by_address(flow)}"
         seen = f"{flow.name} ({SOURCES.get(flow.source, 'name')})"
         rules = self._name_rules(flow.name)
         if not rules:
@@ -62,29 +66,17 @@ class Why:
             return "which may answer from any address: the name alone"
         return f"and {rule.application} publishes no complete list of addresses: the name alone"
 
-    def _without_name(self, flow: FlowRecord) -> str:
-        if flow.source == "dns":
-            rules = self._name_rules(flow.name or "")
-            what = _domain(rules[0]) if rules else flow.application
-            return (
-                f"no name on the wire, but a DNS answer gave {flow.server} to this subscriber for {flow.name}: {what}"
-            )
-        far = (
-            flow.client if flow.subscriber is not None and self._owner(flow.client) == flow.application else flow.server
-        )
+    def _by_address(self, flow: FlowRecord) -> str:
+        far = flow.server if flow.subscriber_is_client else flow.client
         rules = self._address_rules(far)
         if flow.evidence == "address" and rules and rules[0].own:
-            return f"no name, but {far} is in {_prefix(rules[0])}, which {rules[0].application} alone uses"
+            return f"but {far} is in {_prefix(rules[0])}, which {rules[0].application} alone uses"
         if flow.application != "unknown":
             backed = ", and a trusted resolver" if flow.evidence == "address" else ""
-            return f"no name: the service at port {flow.server_port}{backed}"
+            return f"but the service at port {flow.server_port}{backed}"
         if rules and not rules[0].own:
-            return f"no name, and {far} is in {_prefix(rules[0])}, which is shared and never evidence alone"
-        return f"no name, and {far} is in nobody's list"
-
-    def _owner(self, address: str) -> str | None:
-        rules = self._address_rules(address)
-        return rules[0].application if rules and rules[0].own else None
+            return f"and {far} is in {_prefix(rules[0])}, which is shared and never evidence alone"
+        return f"and {far} is in nobody's list"
 
     def _listed(self, address: str, application: str) -> tuple[AddressRule | None, bool]:
         """The application's longest prefix over the address, and whether the address is its alone."""
@@ -100,9 +92,25 @@ def _matching(rules: list[DomainRule], name: str) -> tuple[DomainRule, ...]:
     return tuple(rule for rule in rules if rule.pattern.matches(labels)) if all(labels) else ()
 
 
+def _is_host_name(name: str) -> bool:
+    """What accounting 2.5 calls one, as `kernels.names.fold_name` has it: labels of letters, digits, - and _, no address."""
+    labels = fold_name(name)
+    return all(HOST_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdecimal()
+
+
 def _around(rules: list[AddressRule], address: str) -> tuple[AddressRule, ...]:
     sought = ip_address(address)
     return tuple(rule for rule in rules if sought in rule.prefix)
+
+
+def _instead_of_a_name(flow: FlowRecord) -> str:
+    """What stands for a name that was seen elsewhere."""
+    if flow.source == "dns":
+        far = flow.server if flow.subscriber_is_client else flow.client
+        return f" on the wire, but DNS answers gave {far} to this subscriber for names of {flow.application}"
+    if flow.source == "quic_sni":
+        return f", but it goes on with a QUIC connection of {flow.application} that was seen on another port"
+    return ""
 
 
 def _domain(rule: DomainRule) -> str:

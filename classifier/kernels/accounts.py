@@ -1,4 +1,4 @@
-"""Which subscriber an address is: listed, or any address inside the networks, numbered as they are first seen.
+"""Which subscriber an address is: bound or listed, or any address inside the networks, numbered as first seen.
 
 Place 0 of the table stands for all subscribers beyond its capacity: they are charged and counted, others are unharmed. It is
 in no chain, so that 0 ends one.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from classifier.kernels.bindings import find_binding
 from classifier.kernels.hashing import hash_address, low_bits
 from classifier.kernels.jit import helper
 from classifier.kernels.ranges import locate
@@ -18,6 +19,10 @@ SUBSCRIBERS_BEYOND = 0
 @helper
 def find_subscriber(tables, version, high, low):
     """Number of the subscriber that has this address, or -1; an IPv6 subscriber is one /64 (accounting 1.4)."""
+    if tables.bound.entries.shape[0] > 0:
+        binding = find_binding(tables.bound, version, high, low)
+        if binding >= 0:
+            return np.int64(tables.bound.entries[binding].number)
     value = locate(tables.subscriber_ranges, version, high, low)
     if value != 0:
         return value

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from classifier.iana import PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_RST, TCP_SYN
+from classifier.iana import PORT_DNS, PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_RST, TCP_SYN
+from classifier.kernels.bindings import is_subscriber
+from classifier.kernels.connections import begins_connection
 from classifier.kernels.deliver import deliver, take_part
-from classifier.kernels.flows import end_flow, find_flow, flow_tag, open_flow
+from classifier.kernels.flows import end_flow, end_if_handed_on, find_flow, flow_tag, open_flow
 from classifier.kernels.fragments import find_fragment, first_fragment, fragment_home, later_fragment
+from classifier.kernels.http_follow import follow_octets, follow_segment
 from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_fragment, inspect_segment
 from classifier.kernels.jit import helper
+from classifier.kernels.learned import observe_dns
 from classifier.kernels.order import order_touch
-from classifier.kernels.ranges import locate
-from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_NAMED
+from classifier.kernels.quic import inspect_datagram
+from classifier.kernels.spoofing import is_sender_spoofed, is_spoofed
+from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_DECIDED, PHASE_NAMED, TCP_FOLLOWED
 from classifier.kernels.tcp import (
     begins_anew,
     close_reason,
@@ -25,6 +30,7 @@ from classifier.kernels.tcp import (
     track_reset,
     track_server,
 )
+from classifier.kernels.verdict import decide
 from classifier.records import END_FIN, END_IDLE, END_OPEN, END_REUSED, UNMETERED_TRANSIT
 
 
@@ -43,24 +49,38 @@ def meter_packet(tables, buffer, packet):
         packet.destination_port,
         packet.protocol,
     )
-    if match >= 0 and ends_before(tables, packet, match):
+    if match >= 0 and tables.owners.shape[0] > 0 and end_if_handed_on(tables, match >> 1):
         match = -1
+    if match >= 0:
+        if tables.links.shape[0] > 0 and is_spoofed(tables, packet, match):
+            return
+        if ends_before(tables, buffer, packet, match):
+            match = -1
     if match < 0:
+        if tables.links.shape[0] > 0 and is_spoofed(tables, packet, match):
+            return
         match = open_for_packet(tables, packet)
     place = match >> 1
     from_server = match & 1
     if packet.fragment == 1 and tables.flows[place].subscriber >= 0:
+        flow = tables.flows[place]
+        if packet.protocol == PROTOCOL_UDP and flow.phase != PHASE_DECIDED and flow.inspected == 0:
+            decide(tables, place)  # QUIC is not read from fragments
         first_fragment(tables, packet, place, from_server)
+    if packet.source_port == PORT_DNS or packet.destination_port == PORT_DNS:
+        observe_dns(tables, buffer, packet, place, from_server)
     if packet.protocol == PROTOCOL_TCP:
         meter_segment(tables, buffer, packet, place, from_server)
     else:
+        if packet.protocol == PROTOCOL_UDP and tables.flows[place].phase != PHASE_DECIDED:
+            inspect_datagram(tables, buffer, packet, place, from_server)
         take_part(tables, place, from_server)
         touch(tables, place, ORDER_UDP if packet.protocol == PROTOCOL_UDP else ORDER_OTHER)
         deliver(tables, place, from_server, packet.octets, 1, tables.state[0].interval, 0)
 
 
 @helper
-def ends_before(tables, packet, match):
+def ends_before(tables, buffer, packet, match):
     """1 if the flow found has ended before this packet: timed out, or another connection on the same ports."""
     state = tables.state[0]
     place = match >> 1
@@ -72,6 +92,9 @@ def ends_before(tables, packet, match):
     if packet.protocol == PROTOCOL_TCP and begins_anew(flow, packet, match & 1):
         reason = close_reason(flow)
         end_flow(tables, place, reason if reason != END_OPEN else END_REUSED)
+        return 1
+    if packet.protocol == PROTOCOL_UDP and begins_connection(flow, buffer, packet, match & 1):
+        end_flow(tables, place, END_REUSED)
         return 1
     return 0
 
@@ -133,6 +156,8 @@ def meter_segment(tables, buffer, packet, place, from_server):
             sequence = packet.tcp_sequence + (1 if packet.tcp_flags & TCP_SYN else 0)
             inspect_segment(tables, buffer, packet, place, from_server, sequence, expected)
         track_reset(flow, packet)
+        if flow.tcp_state & TCP_FOLLOWED:
+            follow_segment(tables, buffer, packet, place, from_server)
     if packet.tcp_flags & TCP_RST == 0:
         take_part(tables, place, from_server)
     if flow.phase <= PHASE_NAMED and close_reason(flow) == END_FIN:
@@ -147,13 +172,13 @@ def meter_segment(tables, buffer, packet, place, from_server):
 def meter_fragment(tables, buffer, packet):
     """A later fragment: to the flow of its first, or held until that comes. Between strangers it is transit."""
     version = packet.version
-    ranges = tables.subscriber_ranges
-    if (
-        locate(ranges, version, packet.source_high, packet.source_low) < 0
-        and locate(ranges, version, packet.destination_high, packet.destination_low) < 0
+    if not is_subscriber(tables, version, packet.source_high, packet.source_low) and not is_subscriber(
+        tables, version, packet.destination_high, packet.destination_low
     ):
         tables.unmetered_frames[UNMETERED_TRANSIT] += 1
         tables.unmetered_octets[UNMETERED_TRANSIT] += packet.octets
+        return
+    if tables.links.shape[0] > 0 and is_fragment_spoofed(tables, packet):
         return
     match = later_fragment(tables, packet)
     if match < 0:
@@ -165,6 +190,17 @@ def meter_fragment(tables, buffer, packet):
     take_part(tables, place, match & 1)
     touch(tables, place, np.int64(tables.flows[place].order))
     deliver(tables, place, match & 1, packet.octets, 1, tables.state[0].interval, after_close)
+
+
+@helper
+def is_fragment_spoofed(tables, packet):
+    """A later fragment by its first's flow; before that has come its sender has to stand for it."""
+    number = find_fragment(tables, packet, fragment_home(tables, packet))
+    if number >= 0:
+        entry = tables.fragments[number]
+        if entry.serial > 0 and tables.flows[entry.flow].serial == entry.serial:
+            return is_spoofed(tables, packet, 2 * np.int64(entry.flow) + np.int64(entry.from_server))
+    return is_sender_spoofed(tables, packet)
 
 
 @helper
@@ -182,6 +218,9 @@ def meter_segment_rest(tables, buffer, packet, place, from_server):
     track_fragment(flow, from_server, sequence + packet.wire_end - packet.position)
     if flow.phase <= PHASE_NAMED:
         inspect_fragment(tables, buffer, packet, place, from_server, sequence)
+    elif flow.tcp_state & TCP_FOLLOWED and from_server == flow.name_from_server:
+        octets = packet.wire_end - packet.position
+        follow_octets(tables, buffer, place, packet.position, packet.captured_end - packet.position, octets, sequence)
     return np.int64(entry.after_close)
 
 
@@ -216,8 +255,10 @@ def meter_quoted(tables, packet):
         packet.quoted_destination_port,
         packet.quoted_protocol,
     )
-    if match < 0:
+    if match < 0 or (tables.owners.shape[0] > 0 and end_if_handed_on(tables, match >> 1)):
         return 0
+    if tables.links.shape[0] > 0 and is_spoofed(tables, packet, match ^ 1):
+        return 1
     flow = tables.flows[match >> 1]
     sent = np.int64(flow.server_packets) if match & 1 else np.int64(flow.client_packets)
     if flow.icmp_errors >= sent:

@@ -11,6 +11,7 @@ import numpy as np
 
 from classifier.iana import PROTOCOL_TCP, PROTOCOL_UDP
 from classifier.kernels.accounts import find_subscriber
+from classifier.kernels.bindings import handed_on, note_owner
 from classifier.kernels.hashing import LOW_HALF, hash_end, low_bits, mix
 from classifier.kernels.inspect import close_inspection
 from classifier.kernels.jit import helper
@@ -25,7 +26,7 @@ from classifier.kernels.state import (
     RULE_NO_HOST_NAME,
 )
 from classifier.kernels.verdict import decide
-from classifier.records import END_EVICTED
+from classifier.records import END_EVICTED, END_HANDED_ON
 
 SHIFT_TAG = np.uint64(32)
 
@@ -109,13 +110,15 @@ def open_flow(
         if subscriber >= 0:
             flow.subscriber_is_client = 0
     flow.subscriber = subscriber
+    if tables.owners.shape[0] > 0:
+        note_owner(tables, place)
     index_add(tables, tag, place)
     if protocol == PROTOCOL_TCP:
         order_append(tables, place, ORDER_TRANSITORY)
-        if client_port == 0 and server_port == 0:
-            decide(tables, place)
     else:
         order_append(tables, place, ORDER_UDP if protocol == PROTOCOL_UDP else ORDER_OTHER)
+    inspected = protocol == PROTOCOL_TCP or protocol == PROTOCOL_UDP
+    if not inspected or (client_port == 0 and server_port == 0):
         decide(tables, place)
     return place
 
@@ -157,6 +160,9 @@ def reset_flow(flow, state):
     flow.application = 0
     flow.evidence = 0
     flow.source = 0
+    flow.quic = 0
+    flow.quic_attempt = 0
+    flow.backed = 0
     flow.posted_client_octets = 0
     flow.posted_server_octets = 0
     flow.posted_client_packets = 0
@@ -252,3 +258,12 @@ def end_flow(tables, place, reason):
     flow.after = state.free_flow
     state.free_flow = place
     state.flow_count -= 1
+
+
+@helper
+def end_if_handed_on(tables, place):
+    """1 if the flow ended because its subscriber's address is another's now: from this packet on it is that one's."""
+    if not handed_on(tables, place):
+        return 0
+    end_flow(tables, place, END_HANDED_ON)
+    return 1

@@ -2,6 +2,9 @@
 
 A bounded table by source, destination, protocol and identification. Fragments that come before the first are held; where the
 first never comes, or the table is full, their octets go to the flow without ports between the two addresses.
+
+Fragments that overlap contradict their flow: which copy counts is up to whoever puts them together, so nothing that they
+say can be believed (RFC 5722; RFC 8200, 4.5 discards such datagrams). The very same piece once more is no overlap.
 """
 
 from __future__ import annotations
@@ -10,9 +13,12 @@ import numpy as np
 
 from classifier.iana import PROTOCOL_TCP
 from classifier.kernels.deliver import deliver, take_part
-from classifier.kernels.flows import find_flow, flow_tag, open_flow
+from classifier.kernels.flows import end_if_handed_on, find_flow, flow_tag, open_flow
 from classifier.kernels.hashing import hash_address, low_bits, mix
 from classifier.kernels.jit import helper
+from classifier.kernels.settle import contradict
+from classifier.kernels.state import FRAGMENT_UNITS
+from classifier.kernels.streams import fill, is_filled
 from classifier.kernels.tcp import close_reason
 from classifier.kernels.usage import held_free, held_take
 from classifier.records import END_OPEN
@@ -76,6 +82,7 @@ def open_fragment(tables, packet, home):
     entry.from_server = 0
     entry.after_close = 0
     entry.held = -1
+    clear_pieces(tables, number)
     entry.used = 1
     entry.next = tables.fragment_index[home]
     tables.fragment_index[home] = number
@@ -112,7 +119,69 @@ def drop_fragment(tables, number):
             entry.destination_high,
             entry.destination_low,
         )
+        if entry.overlaps:
+            contradict(tables, match >> 1)
         pour(tables, number, match >> 1, match & 1)
+
+
+@helper
+def clear_pieces(tables, number):
+    """Of the entry's datagram nothing has come yet."""
+    entry = tables.fragments[number]
+    for i in range((np.int64(entry.high) + 7) >> 3):
+        tables.fragment_covered[number, i] = 0
+        tables.fragment_starts[number, i] = 0
+    entry.overlaps = 0
+    entry.high = 0
+    entry.present = 0
+    entry.total = 0
+
+
+@helper
+def is_whole(entry):
+    """1 if all of the datagram has come: whoever receives it has put it together, and forgotten its pieces."""
+    return 1 if entry.total > 0 and entry.present >= entry.total else 0
+
+
+@helper
+def note_piece(tables, packet, number):
+    """Note which units of the datagram this fragment brings, and whether they overlap what another brought."""
+    entry = tables.fragments[number]
+    first = packet.fragment_offset >> 3
+    end = min(first + ((packet.wire_end - packet.fragment_start + 7) >> 3), FRAGMENT_UNITS)
+    if end <= first or is_whole(entry):
+        return
+    covered = tables.fragment_covered[number]
+    starts = tables.fragment_starts[number]
+    taken = 0
+    if first < entry.high:
+        taken = count_filled(covered, first, end)
+    if taken == 0:
+        fill(covered, first, end)
+        fill(starts, first, first + 1)
+        entry.high = max(np.int64(entry.high), end)
+        entry.present += end - first
+    elif taken < end - first or not is_same_piece(covered, starts, first, end):
+        entry.overlaps = 1
+    if packet.fragment_last:
+        entry.total = end
+
+
+@helper
+def count_filled(filled, first, end):
+    """How many of the units are there."""
+    count = 0
+    for unit in range(first, end):
+        count += is_filled(filled, unit)
+    return count
+
+
+@helper
+def is_same_piece(covered, starts, first, end):
+    """1 if one fragment alone brought the units from `first` to `end`, which are all there, and no more."""
+    if not is_filled(starts, first) or count_filled(starts, first, end) > 1:
+        return 0
+    return end == FRAGMENT_UNITS or not is_filled(covered, end) or is_filled(starts, end)
 
 
 @helper
@@ -120,7 +189,7 @@ def portless_flow(tables, version, protocol, source_high, source_low, destinatio
     """2 * place + (1 if the source is its server) of the flow without ports between two addresses, made if need be."""
     tag = flow_tag(tables, source_high, source_low, 0, destination_high, destination_low, 0, protocol)
     match = find_flow(tables, tag, version, source_high, source_low, 0, destination_high, destination_low, 0, protocol)
-    if match >= 0:
+    if match >= 0 and not (tables.owners.shape[0] > 0 and end_if_handed_on(tables, match >> 1)):
         return match
     return 2 * open_flow(
         tables, tag, version, source_high, source_low, 0, destination_high, destination_low, 0, protocol
@@ -159,6 +228,12 @@ def first_fragment(tables, packet, place, from_server):
     if number < 0:
         number = open_fragment(tables, packet, home)
     entry = tables.fragments[number]
+    if is_whole(entry):
+        clear_pieces(tables, number)  # the identification has come round (RFC 4963)
+        entry.time_ns = tables.state[0].clock_ns
+    note_piece(tables, packet, number)
+    if entry.overlaps:
+        contradict(tables, place)
     entry.flow = place
     entry.serial = tables.flows[place].serial
     entry.from_server = from_server
@@ -181,7 +256,14 @@ def later_fragment(tables, packet):
     if number < 0:
         number = open_fragment(tables, packet, home)
     entry = tables.fragments[number]
-    if entry.serial > 0 and tables.flows[entry.flow].serial == entry.serial:
+    note_piece(tables, packet, number)
+    if (
+        entry.serial > 0
+        and tables.flows[entry.flow].serial == entry.serial
+        and not (tables.owners.shape[0] > 0 and end_if_handed_on(tables, np.int64(entry.flow)))
+    ):
+        if entry.overlaps:
+            contradict(tables, np.int64(entry.flow))
         return 2 * np.int64(entry.flow) + np.int64(entry.from_server)
     if entry.serial == 0:
         state = tables.state[0]
@@ -195,7 +277,7 @@ def later_fragment(tables, packet):
             state.waiting_frames += 1
             state.waiting_octets += packet.octets
             return -1
-    return portless_flow(
+    match = portless_flow(
         tables,
         packet.version,
         packet.protocol,
@@ -204,3 +286,6 @@ def later_fragment(tables, packet):
         packet.destination_high,
         packet.destination_low,
     )
+    if entry.overlaps:
+        contradict(tables, match >> 1)
+    return match

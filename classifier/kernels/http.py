@@ -1,10 +1,13 @@
 """HTTP/1 request: the host it is for (RFC 9112, 3.2), from octets that are in order. Skeleton as in `tls`.
 
-The authority of an absolute URI wins over Host (RFC 9112, 3.2.2). Two Host lines that differ contradict each other. What
-CONNECT asks for is a tunnel: its name is shown and frees nothing.
+The authority of an absolute URI wins over Host (RFC 9112, 3.2.2). All names in a request have to be the same one: Host
+lines, the authority, X-Online-Host (which WAP gateways put before Host), and what a lenient reader takes for a Host line;
+two that differ contradict each other. What CONNECT asks for is a tunnel: its name is shown and frees nothing.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from classifier.kernels.jit import helper
 from classifier.kernels.names import keep_raw
@@ -18,7 +21,12 @@ TWO_HOSTS = 1 << 16
 IS_CONNECT = 1 << 17
 LENGTH_MASK = TWO_HOSTS - 1
 
-_CR, _LF, _SPACE, _TAB, _COLON, _SLASH, _AT = 13, 10, 32, 9, 58, 47, 64
+# What a line of the head is to its name.
+NO_HOST, IS_HOST, LIKE_HOST = range(3)
+HOST = np.frombuffer(b"host", np.uint8)
+ONLINE_HOST = np.frombuffer(b"x-online-host", np.uint8)
+
+_CR, _LF, _SPACE, _TAB, _COLON, _SLASH, _AT, _DOT = 13, 10, 32, 9, 58, 47, 64, 46
 
 
 @helper
@@ -79,7 +87,11 @@ def http_name(data, start, end, scratch, final):
     line = line_end(data, start, end)
     if line == end:
         return NO_NAME if final else NEED_MORE
-    if method == 0 or not is_http_version(data, start, line):
+    if method == 0:
+        return NOT_THIS
+    if is_http2_preface(data, start, line):
+        return NO_NAME
+    if not is_http_version(data, start, line):
         return NOT_THIS
     target = start + method + 1
     if method == 7 and u8(data, start) == 67:  # CONNECT
@@ -87,15 +99,20 @@ def http_name(data, start, end, scratch, final):
         while target_end < line and u8(data, target_end) != _SPACE:
             target_end += 1
         return keep_raw(scratch, data, target, target_end - target) | IS_CONNECT
-    host, host_octets, flags, complete = find_host(data, line + 1, end)
+    host, host_octets, flags, complete = find_host(data, line + 1, end, target, line)
     if not complete and not final:
         return NEED_MORE
-    authority, authority_octets = find_authority(data, target, line)
-    if authority_octets > 0:
-        return keep_raw(scratch, data, authority, authority_octets) | flags
     if host < 0:
         return NO_NAME
     return keep_raw(scratch, data, host, host_octets) | flags
+
+
+@helper
+def is_http2_preface(data, start, end):
+    """1 for the first line of HTTP/2 without TLS (RFC 9113, 3.4): its names are compressed, and there may be many."""
+    if end - start < 14 or u8(data, start) != 80 or u8(data, start + 1) != 82:
+        return 0
+    return 1 if u8(data, start + 4) == 42 and u8(data, start + 11) == 50 else 0
 
 
 @helper
@@ -118,12 +135,19 @@ def find_authority(data, start, end):
 
 
 @helper
-def find_host(data, position, end):
-    """Start (-1: none) and length of the Host value, TWO_HOSTS where a second differs, 1 once the header is complete."""
-    host = -1
-    octets = 0
+def find_host(data, position, end, target, target_end):
+    """Name of a request whose fields begin at `position`: start (-1: none) and length; flags; 1 if the head is complete.
+
+    `data[target:target_end]` is the target of its request line: an authority in it wins, and servers must ignore Host then
+    (RFC 9112, 3.2.2). TWO_HOSTS where two names differ.
+    """
+    host, octets = find_authority(data, target, target_end)
+    authority_octets = octets
+    any_name, any_octets = host, octets
+    if octets == 0:
+        host = any_name = -1
     flags = 0
-    after_host = 0
+    may_go_on = 1  # before the first field, too, readers differ about a line that begins with a blank
     while True:
         line = line_end(data, position, end)
         if line == end:
@@ -134,36 +158,70 @@ def find_host(data, position, end):
         if last == position:
             return host, octets, flags, 1
         if u8(data, position) == _SPACE or u8(data, position) == _TAB:
-            if after_host:
+            if may_go_on:
                 flags = TWO_HOSTS  # a folded line (RFC 9112, 5.2): the value goes on, and readers differ
             position = line + 1
             continue
-        after_host = is_host_line(data, position, last)
-        if after_host:
-            first = position + 5
-            while first < last and u8(data, first) in (_SPACE, _TAB):
-                first += 1
-            while last > first and u8(data, last - 1) in (_SPACE, _TAB):
-                last -= 1
-            if host < 0:
-                host = first
-                octets = last - first
-            elif not same_octets(data, host, octets, first, last - first):
+        kind, first = host_field(data, position, last)
+        may_go_on = kind != NO_HOST
+        if kind == LIKE_HOST or (kind == IS_HOST and authority_octets == 0):
+            value_octets = trimmed(data, first, last)
+            if any_name < 0:
+                any_name, any_octets = first, value_octets
+            elif not same_host(data, any_name, any_octets, first, value_octets):
                 flags = TWO_HOSTS
+            if kind == IS_HOST and host < 0:
+                host, octets = first, value_octets
         position = line + 1
 
 
 @helper
-def is_host_line(data, start, end):
-    """1 if the line is a Host field, in any case."""
-    if end - start < 5 or u8(data, start + 4) != _COLON:
-        return 0
-    return (
-        u8(data, start) | 32 == 104
-        and u8(data, start + 1) | 32 == 111
-        and u8(data, start + 2) | 32 == 115
-        and u8(data, start + 3) | 32 == 116
-    )
+def host_field(data, start, end):
+    """What the line is to the name (NO_HOST, IS_HOST, LIKE_HOST), and where its value starts.
+
+    Blanks before the colon are an error that some readers forgive (RFC 9112, 5.1).
+    """
+    kind = IS_HOST
+    colon = field_name_end(data, start, end, HOST)
+    if colon < 0:
+        kind = LIKE_HOST
+        colon = field_name_end(data, start, end, ONLINE_HOST)
+    if colon < 0:
+        return NO_HOST, start
+    first = skip_blanks(data, colon, end)
+    if first > colon:
+        kind = LIKE_HOST
+    if first == end or u8(data, first) != _COLON:
+        return NO_HOST, start
+    return kind, skip_blanks(data, first + 1, end)
+
+
+@helper
+def field_name_end(data, start, end, name):
+    """Where the field's name ends if it begins with `name` (lower case), -1 if it does not."""
+    octets = name.shape[0]
+    if end - start <= octets:
+        return -1
+    for i in range(octets):
+        if lower(u8(data, start + i)) != name[i]:
+            return -1
+    return start + octets
+
+
+@helper
+def skip_blanks(data, start, end):
+    """Position of the first octet that is neither space nor tab."""
+    while start < end and (u8(data, start) == _SPACE or u8(data, start) == _TAB):
+        start += 1
+    return start
+
+
+@helper
+def trimmed(data, start, end):
+    """Length of a value without the blanks behind it."""
+    while end > start and (u8(data, end - 1) == _SPACE or u8(data, end - 1) == _TAB):
+        end -= 1
+    return end - start
 
 
 @helper
@@ -173,11 +231,26 @@ def lower(c):
 
 
 @helper
-def same_octets(data, a, a_octets, b, b_octets):
-    """1 if both places hold the same octets, whatever the case of their letters."""
-    if a_octets != b_octets:
+def same_host(data, a, a_octets, b, b_octets):
+    """1 if both places hold the same name, whatever its case, port and trailing dot."""
+    octets = portless(data, a, a_octets)
+    if octets != portless(data, b, b_octets):
         return 0
-    for i in range(a_octets):
+    for i in range(octets):
         if lower(u8(data, a + i)) != lower(u8(data, b + i)):
             return 0
     return 1
+
+
+@helper
+def portless(data, start, octets):
+    """Length of a name without port and trailing dot."""
+    end = start + octets
+    digits = end
+    while digits > start and 48 <= u8(data, digits - 1) <= 57:
+        digits -= 1
+    if digits > start and u8(data, digits - 1) == _COLON:
+        end = digits - 1
+    if end > start and u8(data, end - 1) == _DOT:
+        end -= 1
+    return end - start

@@ -1,6 +1,6 @@
 """Inspection of a flow that is not decided yet: octets into reassembly, names out of it.
 
-A new way to learn a name (QUIC, DNS) gets its place here, beside `inspect_segment`. A name is only *named* at first: it
+This is TCP; QUIC is in quic.py. A name is only *named* at first: it
 counts once the server has answered after it (accounting 2.4), and until then its octets are kept to be compared with
 whatever else the sender writes at the same sequence numbers.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from classifier.iana import PROTOCOL_UDP
 from classifier.kernels.http import (
     IS_CONNECT,
     LENGTH_MASK,
@@ -18,14 +19,18 @@ from classifier.kernels.http import (
     method_octets,
     proxy_octets,
 )
+from classifier.kernels.http_follow import follow, stop_following
 from classifier.kernels.jit import helper
 from classifier.kernels.names import intern_name
+from classifier.kernels.quic import finish_quic
 from classifier.kernels.state import (
+    PHASE_DECIDED,
     PHASE_INSPECTED,
     PHASE_NAMED,
     RULE_NO_MATCH,
     TCP_ACK_CLIENT,
     TCP_ACK_SERVER,
+    TCP_FOLLOWED,
     TCP_SEEN_CLIENT,
     TCP_SEEN_SERVER,
 )
@@ -37,7 +42,7 @@ from classifier.kernels.streams import (
     stream_open,
 )
 from classifier.kernels.tls import NO_NAME, NOT_THIS, tls_begins, tls_name
-from classifier.kernels.verdict import decide, name_rule
+from classifier.kernels.verdict import decide, match_name
 from classifier.records import SOURCE_HTTP_HOST, SOURCE_TLS_SNI
 
 
@@ -172,11 +177,11 @@ def take_name(tables, place, found, source, stream):
     flow.source = source
     if found & (TWO_HOSTS | IS_CONNECT) or stream.conflict:
         flow.contradicted = 1
-    flow.rule = name_rule(tables, octets)
+    flow.name_from_server = stream.from_server
+    match_name(tables, flow, octets)
     if found & IS_CONNECT:
         stream_close(tables, place)
         return
-    flow.name_from_server = stream.from_server
     flow.name_end = (np.int64(stream.base_sequence) + stream.front) & 0xFFFFFFFF
     flow.phase = PHASE_NAMED
 
@@ -192,6 +197,9 @@ def finish_without_name(tables, place):
 def finish_inspection(tables, place):
     """The inspection limit, or the flow's end: take what there is (accounting 2.3)."""
     flow = tables.flows[place]
+    if flow.phase != PHASE_DECIDED and flow.protocol == PROTOCOL_UDP:
+        finish_quic(tables, place)
+        return
     if flow.phase == PHASE_INSPECTED and flow.stream >= 0:
         read_stream(tables, place, 1)
     if flow.phase == PHASE_NAMED:
@@ -212,8 +220,8 @@ def answer(tables, place):
         acknowledged = np.int64(flow.server_acknowledged)
         seen = flow.tcp_state & TCP_ACK_SERVER
     if seen and sequence_difference(acknowledged, np.int64(flow.name_end)) >= 0:
-        stream_close(tables, place)
         decide(tables, place)
+        follow(tables, place)
 
 
 @helper
@@ -227,6 +235,8 @@ def close_inspection(tables, place):
         flow.rule = RULE_NO_MATCH
         stream_close(tables, place)
         decide(tables, place)
+    if flow.tcp_state & TCP_FOLLOWED:
+        stop_following(tables, place)
 
 
 @helper

@@ -91,6 +91,8 @@ def read_ipv4(frame, packet):
         packet.fragment = 2 if fragment & 0x1FFF else 1
         packet.fragment_offset = (fragment & 0x1FFF) * 8
         packet.fragment_protocol = packet.protocol
+        packet.fragment_start = start + header
+        packet.fragment_last = 0 if fragment & 0x2000 else 1
     packet.position = start + header
     return 0
 
@@ -155,6 +157,8 @@ def read_extensions(frame, packet):
                 packet.fragment_offset = field & 0xFFF8
                 packet.fragment_protocol = packet.protocol
                 packet.fragment_id = u32(frame, packet.position + 4)
+                packet.fragment_start = packet.position + 8
+                packet.fragment_last = 0 if field & 1 else 1
             packet.position += 8
             if packet.fragment == 2:
                 return

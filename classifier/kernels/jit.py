@@ -70,6 +70,7 @@ def kernel(function):
     dispatcher = numba.njit(cache=True, nogil=True, _nrt=False)(function)
     if JIT_DISABLED:
         return dispatcher
+    _namespaces[id(function.__globals__)] = function.__globals__
     _load_lightly(dispatcher)
     return _call_directly(dispatcher)
 
@@ -106,7 +107,7 @@ def _load_lightly(dispatcher):
     """Let a compiled kernel be loaded without all that numba knows of typing.
 
     Numba brings its whole registry up to date before it loads anything from disk, 0.25 s of a warm start of 1 s. What is
-    compiled needs only the runtime's symbols; a compilation brings the registry up to date by itself.
+    compiled needs only the runtime's symbols; a compilation brings the registry up to date by itself, and makes the helpers.
     """
     cache = dispatcher._cache
     load_overload = cache.load_overload
@@ -115,11 +116,29 @@ def _load_lightly(dispatcher):
         numba.core.runtime.rtsys.initialize(target_context)
         target_context.refresh = lambda: None
         try:
-            return load_overload(signature, target_context)
+            loaded = load_overload(signature, target_context)
         finally:
             del target_context.refresh
+        if loaded is None:
+            _make_helpers()
+        return loaded
 
     cache.load_overload = load
+
+
+class _Helper:
+    """Stands for a helper in the modules that use it until something has to be compiled.
+
+    Numba takes most of a millisecond to make ready for each, and a start whose kernels are on disk needs none.
+    """
+
+    __slots__ = ("function",)
+
+    def __init__(self, function) -> None:
+        self.function = function
+
+
+_namespaces: dict[int, dict] = {}  # of the modules in which helpers and kernels were made
 
 
 def helper(function):
@@ -128,9 +147,25 @@ def helper(function):
     Python must not call one: it has no wrapper for that. Numba would also compile it anew for every constant it is called
     with; one compilation per type is enough. Together they took the first run from about 85 s to 50 s.
     """
-    dispatcher = numba.njit(no_cfunc_wrapper=True, no_cpython_wrapper=True, _nrt=False)(function)
     if JIT_DISABLED:
-        return dispatcher
+        return function
+    _namespaces[id(function.__globals__)] = function.__globals__
+    return _Helper(function)
+
+
+def _make_helpers():
+    """Put what numba makes of each helper in its place, in all modules that know it."""
+    made: dict[_Helper, object] = {}
+    for namespace in _namespaces.values():
+        for name, value in namespace.items():
+            if isinstance(value, _Helper):
+                if value not in made:
+                    made[value] = _dispatcher(value.function)
+                namespace[name] = made[value]
+
+
+def _dispatcher(function):
+    dispatcher = numba.njit(no_cfunc_wrapper=True, no_cpython_wrapper=True, _nrt=False)(function)
     template = dispatcher.get_call_template
 
     def without_literals(arguments, keywords):

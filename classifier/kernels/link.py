@@ -43,6 +43,7 @@ from classifier.iana import (
     PPP_MPLS,
 )
 from classifier.kernels.jit import helper
+from classifier.kernels.line import MAC_OCTETS, MAC_SOURCE, MAC_SOURCE_SLL2, note_mac, note_vlan
 from classifier.kernels.octets import u8, u16, u16_little, u32, u32_little
 from classifier.records import UNMETERED_LINK, UNMETERED_MALFORMED, UNMETERED_NOT_IP, UNMETERED_TRUNCATED
 
@@ -72,8 +73,10 @@ def read_link(frame, packet, link_type):
     if link_type in (LINK_RAW, LINK_RAW_BSD, LINK_RAW_OPENBSD, LINK_IPV4, LINK_IPV6):
         return read_version(frame, packet)
     if link_type == LINK_LINUX_SLL:
+        note_mac(frame, packet, packet.position + MAC_SOURCE)
         return read_header(frame, packet, 14, 16)
     if link_type == LINK_LINUX_SLL2:
+        note_mac(frame, packet, packet.position + MAC_SOURCE_SLL2)
         return read_header(frame, packet, 0, 20)
     if link_type == LINK_NULL or link_type == LINK_LOOP:
         return read_null(frame, packet)
@@ -108,6 +111,7 @@ def read_header(frame, packet, type_offset, octets):
 @helper
 def read_ethernet(frame, packet):
     """Destination, source, EtherType or length."""
+    note_mac(frame, packet, packet.position + MAC_SOURCE)
     return read_header(frame, packet, 12, 14)
 
 
@@ -142,6 +146,10 @@ def read_tags(frame, packet):
         status = lacking(packet, skip)
         if status != 0:
             return status
+        if skip == 4:
+            note_vlan(frame, packet)
+        elif type_offset >= 12:
+            note_mac(frame, packet, packet.position + type_offset - MAC_OCTETS)  # right before the EtherType
         packet.next_type = u16(frame, packet.position + type_offset)
         packet.position += skip
     return 1 + UNMETERED_NOT_IP
@@ -174,6 +182,7 @@ def read_llc(frame, packet):
         status = lacking(packet, 4)
         if status != 0:
             return status
+        note_vlan(frame, packet)
         packet.next_type = u16(frame, packet.position + 2)
         packet.position += 4
         if packet.next_type == ETHERTYPE_IPV4 or packet.next_type == ETHERTYPE_IPV6:

@@ -1,7 +1,8 @@
 """The meter's kernel: the list of frames, in order, through decoding, flow, inspection and usage.
 
 Order is exact and the result does not depend on the batch: where something outside has to be done first, the kernel returns
-why and at which frame, and is called again with that frame (`state.INTERVAL` … `NAMES`).
+why and at which frame, and is called again with that frame (`state.INTERVAL` … `EXPIRY`; after `QUIC` and `WATCH` with the
+next, as that one is metered already).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.kernels.assign import meter_fragment, meter_packet, meter_quoted
+from classifier.kernels.bindings import apply_change
 from classifier.kernels.flows import end_flow, evict, fetch_flow, flow_tag
 from classifier.kernels.fragments import drop_fragment
 from classifier.kernels.jit import helper, kernel
@@ -19,6 +21,7 @@ from classifier.kernels.packet import decode
 from classifier.kernels.settle import post_open
 from classifier.kernels.state import (
     DONE,
+    EXPIRY,
     EXPIRY_BUDGET,
     FLOWS,
     GROUP_MASK,
@@ -26,11 +29,15 @@ from classifier.kernels.state import (
     LOG_MARGIN,
     NAMES,
     PACKET_MASK,
+    QUIC,
+    THEN_BIND,
     THEN_FINISH,
     THEN_POST,
     USAGE,
+    WATCH,
 )
 from classifier.kernels.tcp import close_reason
+from classifier.kernels.watched import is_watched, waits_for_first
 from classifier.records import END_IDLE, END_INPUT, END_OPEN
 
 FAR_FUTURE_NS = np.int64(2**63 - 1)
@@ -41,7 +48,7 @@ def meter_frames(tables, buffer, frames, first, then):
     """Meter `frames[first:]` (FRAME) of `buffer` (read-only uint8). Returns (status, frame to go on at).
 
     `then`: what comes after them. THEN_POST, the interval is over: post what its flows have. THEN_FINISH, the input is:
-    end all flows. One kernel for all three, as each has to be compiled.
+    end all flows. THEN_BIND: write the changes of bindings. One kernel for all, as each has to be compiled.
     """
     octets = address(buffer)
     look_ahead(tables, octets, frames, first)
@@ -52,11 +59,18 @@ def meter_frames(tables, buffer, frames, first, then):
         status = room_for_frame(tables, packet_time(frame))
         if status != DONE:
             return status, position
-        meter_frame(tables, octets, packet_time(frame), tables.packets[position & PACKET_MASK])
+        packet = tables.packets[position & PACKET_MASK]
+        meter_frame(tables, octets, packet_time(frame), packet)
+        if tables.state[0].trap_place >= 0:
+            return QUIC, position + 1
+        if tables.watched_ports.shape[0] > 0 and is_watched(tables, packet):
+            return WATCH, position + 1
     if then == THEN_POST:
         return post_interval(tables), frames.shape[0]
     if then == THEN_FINISH:
         return finish_flows(tables), frames.shape[0]
+    if then == THEN_BIND:
+        return bind_changes(tables), frames.shape[0]
     return DONE, frames.shape[0]
 
 
@@ -80,7 +94,7 @@ def look_ahead(tables, octets, frames, first):
             np.int64(frame.captured_octets),
             frame.wire_octets,
             frame.link_type,
-            tables.subscriber_ranges,
+            tables,
         )
         if packet.status == 0:
             packet.tag = flow_tag(
@@ -112,6 +126,8 @@ def room_for_frame(tables, time_ns):
     state = tables.state[0]
     if time_ns >= state.interval_end_ns or state.clock_ns >= state.interval_end_ns:
         return INTERVAL
+    if time_ns >= state.next_expiry_ns or state.clock_ns >= state.next_expiry_ns:
+        return EXPIRY
     return room_in_tables(tables)
 
 
@@ -200,6 +216,28 @@ def post_interval(tables):
             state.posting_order = -1
             return DONE
         state.posting_flow = tables.order_last[state.posting_order]
+
+
+@helper
+def bind_changes(tables):
+    """Write changes of bindings. DONE, or which table has to be taken before it goes on.
+
+    Fragments that wait for their first were sent before the change: they are accounted for under what was bound then.
+    """
+    state = tables.state[0]
+    while state.change_next < state.change_count:
+        change = tables.changes[state.change_next]
+        if state.waiting_frames > 0:
+            for number in range(tables.fragments.shape[0]):
+                if waits_for_first(tables.fragments[number], change):
+                    status = room_in_tables(tables)
+                    if status != DONE:
+                        return status
+                    drop_fragment(tables, number)
+                    evict(tables)
+        apply_change(tables, change)
+        state.change_next += 1
+    return DONE
 
 
 @helper

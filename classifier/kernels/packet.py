@@ -38,7 +38,9 @@ PACKET = np.dtype(
         ("fragment", "i8"),  # 0 whole, 1 first, 2 later
         ("fragment_id", "i8"),
         ("fragment_protocol", "i8"),  # what the header says that all fragments share
-        ("fragment_offset", "i8"),  # of a later fragment, octets
+        ("fragment_offset", "i8"),  # octets
+        ("fragment_start", "i8"),  # position in the buffer of what the datagram has at that offset
+        ("fragment_last", "i8"),  # 1 where no more fragments follow
         # The transport header; ports are 0 where there are none.
         ("source_port", "i8"),
         ("destination_port", "i8"),
@@ -60,6 +62,9 @@ PACKET = np.dtype(
         # What became of the walk: 0, or 1 + UNMETERED code; the flow's hash (flows.flow_tag).
         ("status", "i8"),
         ("tag", "i8"),
+        # What of the link is asked for (LINK_BY_…, 0 nothing), and what the packet came with: 0 where it has none.
+        ("link_by", "i8"),
+        ("link_identity", "i8"),
     ]
 )
 
@@ -68,24 +73,24 @@ DEPTH_LIMIT = 4
 
 
 @helper
-def decode(frame, packet, offset, captured_octets, wire_octets, link_type, subscriber_ranges):
+def decode(frame, packet, offset, captured_octets, wire_octets, link_type, owners):
     """Decode the frame at `offset` into `packet`; 0, or 1 + the UNMETERED code of why there is no IP packet.
 
-    `frame` uint8 buffer; lengths in octets; `subscriber_ranges` Ranges: a tunnel is opened only where neither outer
-    address is a subscriber's (accounting 1.3). A tunnel that holds no good IP packet counts as the outer packet.
+    `frame` uint8 buffer; lengths in octets; `owners` Owners, or the meter's tables: a tunnel is opened only where neither
+    outer address is a subscriber's (accounting 1.3). A tunnel that holds no good IP packet counts as the outer packet.
     """
     if read_plain(frame, packet, offset, captured_octets, wire_octets, link_type):
         return 0
     limit = DEPTH_LIMIT
     while True:
-        status = walk(frame, packet, offset, captured_octets, wire_octets, link_type, subscriber_ranges, limit)
+        status = walk(frame, packet, offset, captured_octets, wire_octets, link_type, owners, limit)
         if status == 0 or packet.depth == 0:
             return status
         limit = packet.depth - 1
 
 
 @helper
-def walk(frame, packet, offset, captured_octets, wire_octets, link_type, subscriber_ranges, limit):
+def walk(frame, packet, offset, captured_octets, wire_octets, link_type, owners, limit):
     """One walk from the link layer inwards that opens at most `limit` tunnels."""
     packet.position = offset
     packet.captured_end = offset + captured_octets
@@ -93,13 +98,14 @@ def walk(frame, packet, offset, captured_octets, wire_octets, link_type, subscri
     packet.unbounded = 0
     packet.depth = 0
     packet.octets = 0
+    packet.link_identity = 0
     status = read_link(frame, packet, link_type)
     while status == 0:
         status = read_internet(frame, packet)
         if status != 0:
             return status
         read_transport(frame, packet)
-        if packet.depth >= limit or not read_tunnel(frame, packet, subscriber_ranges):
+        if packet.depth >= limit or not read_tunnel(frame, packet, owners):
             return 0
         packet.depth += 1
         status = read_tags(frame, packet)

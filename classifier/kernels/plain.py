@@ -21,6 +21,7 @@ from classifier.iana import (
 )
 from classifier.kernels.internet import IPV4_HEADER_OCTETS, IPV6_HEADER_OCTETS
 from classifier.kernels.jit import helper
+from classifier.kernels.line import MAC_SOURCE, note_mac
 from classifier.kernels.octets import u8, u16, u32, u64
 from classifier.kernels.transport import TCP_HEADER_OCTETS, UDP_HEADER_OCTETS
 
@@ -95,6 +96,9 @@ def read_plain(frame, packet, offset, captured_octets, wire_octets, link_type):
     packet.fragment_id = 0
     packet.quoted = 0
     read_addresses(frame, packet, start, kind)
+    if packet.link_by:
+        packet.link_identity = 0
+        note_mac(frame, packet, offset + MAC_SOURCE)
     return 1
 
 

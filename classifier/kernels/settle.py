@@ -10,11 +10,18 @@ import numpy as np
 
 from classifier.kernels.accounts import SUBSCRIBERS_BEYOND
 from classifier.kernels.jit import helper
+from classifier.kernels.signatures import APPLICATION_UNKNOWN
 from classifier.kernels.state import PHASE_DECIDED, PHASE_NAMED, RULE_NO_MATCH
 from classifier.kernels.streams import stream_close
 from classifier.kernels.usage import held_free, held_take, post
 from classifier.kernels.verdict import decide
-from classifier.records import STANDING_AFTER_CLOSE, STANDING_OVERFLOW, STANDING_TAKEN_PART, STANDING_UNASKED
+from classifier.records import (
+    EVIDENCE_CONTRADICTED,
+    STANDING_AFTER_CLOSE,
+    STANDING_OVERFLOW,
+    STANDING_TAKEN_PART,
+    STANDING_UNASKED,
+)
 
 
 @helper
@@ -66,6 +73,18 @@ def decide_early(tables, place):
         flow.rule = RULE_NO_MATCH
     stream_close(tables, place)
     decide(tables, place)
+
+
+@helper
+def contradict(tables, place):
+    """What the flow says of itself is not to be believed: it is charged from here on; what was posted stays."""
+    flow = tables.flows[place]
+    flow.contradicted = 1
+    if flow.phase != PHASE_DECIDED or flow.application == APPLICATION_UNKNOWN:
+        return
+    if flow.settled:
+        post_open(tables, place)
+    flow.evidence = EVIDENCE_CONTRADICTED
 
 
 @helper

@@ -6,12 +6,7 @@ write into them. An index is an int32 place in a table, -1 for none.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-
-from classifier.kernels.ranges import Ranges
-from classifier.kernels.signatures import Lookup
 
 # Why the meter's kernel came back before its list of frames was done: it goes on at the same frame.
 DONE = 0
@@ -19,11 +14,15 @@ INTERVAL = 1  # a packet lies at or past `interval_end_ns`: close the interval, 
 USAGE = 2  # the usage table is half full: take its rows
 FLOWS = 3  # the log of ended flows is nearly full: take it
 NAMES = 4  # the table of names is nearly full: take the log, drop what no flow needs
+QUIC = 5  # the datagram just metered may be QUIC: read it (state.trap_…), enter the answer, go on at the next frame
+WATCH = 6  # the frame before it may speak about addresses: read it, write the changes
+EXPIRY = 7  # a packet lies at or past `next_expiry_ns`: write what has ended
 
 # What `meter_frames` does behind the last frame.
 THEN_NOTHING = 0
 THEN_POST = 1
 THEN_FINISH = 2
+THEN_BIND = 3
 
 # What a flow waits for, in how many steps it moves to the next list.
 ORDER_CLOSED, ORDER_TRANSITORY, ORDER_ESTABLISHED, ORDER_UDP, ORDER_OTHER = range(5)
@@ -39,6 +38,7 @@ TCP_SEEN_CLIENT = 32  # client_next is known
 TCP_SEEN_SERVER = 64
 TCP_ACK_CLIENT = 128  # client_acknowledged is known
 TCP_ACK_SERVER = 256
+TCP_FOLLOWED = 512  # the flow's name came from an HTTP request, and those behind it are read, too (`http_follow`)
 
 # Frames that are decoded, and whose flows are fetched from memory, before the first of them is metered.
 GROUP_FRAMES = 8
@@ -60,12 +60,41 @@ PHASE_INSPECTED = 0
 PHASE_NAMED = 1
 PHASE_DECIDED = 2
 
+# Flow.quic bits.
+QUIC_ROLES = 1  # it is known which end is the QUIC client …
+QUIC_TURNED = 2  # … and it is the flow's server
+QUIC_IN_CLEAR = 4  # Google's hello: answers have no long header
+QUIC_HAS_NAME = 8  # `quic_name` is the hash of a name seen
+QUIC_ANSWERED = 16  # the server has answered the latest attempt
+QUIC_VOIDED = 32  # the attempts before the latest are void
+QUIC_DECIDED = 64  # decided by the name of a connection whose ids are known
+# Flow.http_state: what has to stand at `http_next` of a followed flow.
+HTTP_HEAD, HTTP_CHUNK_SIZE, HTTP_CHUNK_END, HTTP_TRAILER, HTTP_LOST = range(5)
+
 # Flow.rule besides the rules of the catalogue.
 RULE_NO_MATCH = -1  # a host name that no rule matches: the flow is unknown, whatever its address
 RULE_NO_HOST_NAME = -2  # no name, or one that is no host name: no evidence
 
-# One flow; `client` opened it. Four cache lines of 64 octets: a packet in the middle of a flow touches the first two.
-FLOW = np.dtype(
+CACHE_LINE_OCTETS = 64
+
+
+def whole_lines(fields: list[tuple[str, str]]) -> np.dtype:
+    """An aligned record of these fields that fills whole cache lines, so that none of an array shares one with another."""
+    packed = np.dtype(fields, align=True)
+    names = list(packed.names)
+    return np.dtype(
+        {
+            "names": names,
+            "formats": [packed.fields[name][0] for name in names],
+            "offsets": [packed.fields[name][1] for name in names],
+            "itemsize": -(-packed.itemsize // CACHE_LINE_OCTETS) * CACHE_LINE_OCTETS,
+        },
+        align=True,
+    )
+
+
+# One flow; `client` opened it. Five cache lines: a packet in the middle of a flow touches the first two.
+FLOW = whole_lines(
     [
         # Who it is, and its place in the list of its time-out.
         ("client_high", "u8"),
@@ -110,7 +139,7 @@ FLOW = np.dtype(
         ("stream", "i4"),  # place in the pool of reassembly, -1 none
         ("client_first", "u4"),  # initial sequence numbers
         ("server_first", "u4"),
-        ("name_end", "u4"),  # sequence number behind the octets that gave the name
+        ("name_end", "u4"),  # sequence number behind the octets that gave the name, or the last boundary of messages
         ("rule", "i4"),  # of the catalogue, that the name matched
         ("name", "i4"),
         ("other_name", "i4"),
@@ -123,13 +152,24 @@ FLOW = np.dtype(
         ("application", "u2"),
         ("evidence", "u1"),
         ("source", "u1"),
+        ("quic", "u1"),
+        ("quic_attempt", "u1"),  # the connection attempt whose octets are in `stream`, or that gave the name
+        ("backed", "u1"),  # a trusted resolver gave the name to the address that it was sent to
+        # HTTP/1 that is followed.
+        ("http_state", "u1"),
+        ("http_rounds", "u1"),  # times 2^30 octets of body that are left behind `http_next`
+        ("http_next", "u4"),  # sequence number of the next octet that has to be read
         ("icmp_errors", "i8"),
         ("first_ns", "i8"),
         ("serial", "i8"),
         ("retransmitted_octets", "i8"),
         ("after_close_octets", "i8"),
-    ],
-    align=True,
+        # QUIC: the hash of the name, and (their first octets) the connection ids that the client's Initials go to.
+        ("quic_name", "u8"),
+        ("quic_first_id", "u8"),
+        ("quic_last_id", "u8"),
+        ("quic_server_id", "u8"),
+    ]
 )
 
 # Volume of an undecided flow, or of fragments whose first has not come in one interval.
@@ -179,9 +219,16 @@ FRAGMENT = np.dtype(
         ("used", "u1"),
         ("from_server", "u1"),
         ("after_close", "u1"),  # the datagram's flow was closed before it
+        ("overlaps", "u1"),  # two fragments claim the same place
+        ("high", "u2"),  # end of the last unit of eight octets that has come
+        ("present", "u2"),  # units that have come
+        ("total", "u2"),  # units of the datagram, 0 while its last fragment has not come
         ("sequence", "u4"),  # TCP: what the first octet after the IP header would have
     ]
 )
+
+# Units of eight octets in a datagram (RFC 791, 3.1: the fragment offset has 13 bits).
+FRAGMENT_UNITS = 1 << 13
 
 # An address that is a subscriber because it lies in the networks: one IPv4 address or one IPv6 /64.
 SUBSCRIBER = np.dtype([("high", "u8"), ("low", "u8"), ("version", "i4"), ("next", "i4")])
@@ -205,6 +252,9 @@ STREAM = np.dtype(
 
 # A host name as seen on the wire, once.
 NAME = np.dtype([("hash", "u8"), ("offset", "i4"), ("length", "i4"), ("next", "i4")])
+
+# What a QUIC connection was decided to be, for its flow on another port; key 0: none.
+CONNECTION = np.dtype([("key", "u8"), ("application", "u2"), ("evidence", "u1")], align=True)
 
 # The meter's scalars.
 STATE = np.dtype(
@@ -236,6 +286,16 @@ STATE = np.dtype(
         ("name_count", "i8"),
         ("name_octets", "i8"),
         ("inspection_packets", "i8"),
+        # The datagram that status QUIC is about.
+        ("trap_place", "i8"),  # its flow, -1 none
+        ("trap_serial", "i8"),
+        ("trap_from_end", "i8"),  # 1: sent by the flow's server
+        ("trap_from_server", "i8"),  # 1: sent by the QUIC server
+        ("trap_start", "i8"),  # where its payload is in the buffer
+        ("trap_octets", "i8"),
+        ("trap_id", "u8"),  # first octets of the connection id that it goes to
+        ("resolvers_trusted", "i8"),  # 1 where trusted resolvers are configured: only they teach
+        ("dns_grace_ns", "i8"),
         # Accounts: every frame is in exactly one of metered (posted or held), waiting or unmetered.
         ("observed_frames", "i8"),
         ("observed_octets", "i8"),
@@ -256,51 +316,18 @@ STATE = np.dtype(
         ("held_over", "i8"),
         ("fragments_over", "i8"),
         ("names_over", "i8"),
+        ("queries_over", "i8"),
+        ("learned_over", "i8"),
+        # Bindings of addresses, and lines.
+        ("next_expiry_ns", "i8"),  # when the next binding may end
+        ("binding_epoch", "i8"),
+        ("binding_slots", "i8"),  # places used so far
+        ("free_binding", "i8"),
+        ("change_count", "i8"),  # changes to be written, and the next of them
+        ("change_next", "i8"),
+        ("link_count", "i8"),
+        ("bindings_over", "i8"),
+        ("links_over", "i8"),
+        ("watched_cut", "i8"),
     ]
 )
-
-
-class Tables(NamedTuple):
-    """All that the meter's kernels read and write. Every structured array is a recarray.
-
-    `packets` PACKET[PACKETS]; `state` one record. `flows` FLOW[capacity]; `flow_index` u8[2^k >= 2 * capacity],
-    tag << 32 | place + 1, 0 empty, of which state.index_mask + 1 are in use. `order_first`, `order_last` i4[ORDERS]: the
-    ends of the list of each order, longest idle first; `timeout_ns` i8[ORDERS].
-    `held` HELD[m]. `usage` USAGE_ROW[u], `usage_index` i4[2^k]. `fragments` FRAGMENT[f], `fragment_index` i4[2^k].
-    `subscribers` SUBSCRIBER[s] (place 0 stands for all beyond the table), `subscriber_index` i4[2^k], 0 empty.
-    `streams` STREAM[p]; `stream_oldest`, `stream_newest` i4[2]: the ends of the lists of those given out, firm and
-    floating. `stream_data` u1[p, octets], `stream_filled` u1[p, octets / 8], a bit for each. `scratch` u1[n]: one name
-    or hello at a time.
-    `names` NAME[q], `name_index` i4[2^k], `name_pool` u1[...]. `log` FLOW[l], empty where no flows are asked for.
-    `unmetered_frames`, `unmetered_octets` i8[len(UNMETERED)]; `evidence_flows` i8[len(EVIDENCE)].
-    """
-
-    packets: np.ndarray
-    state: np.ndarray
-    flows: np.ndarray
-    flow_index: np.ndarray
-    order_first: np.ndarray
-    order_last: np.ndarray
-    timeout_ns: np.ndarray
-    held: np.ndarray
-    usage: np.ndarray
-    usage_index: np.ndarray
-    fragments: np.ndarray
-    fragment_index: np.ndarray
-    subscribers: np.ndarray
-    subscriber_index: np.ndarray
-    streams: np.ndarray
-    stream_oldest: np.ndarray
-    stream_newest: np.ndarray
-    stream_data: np.ndarray
-    stream_filled: np.ndarray
-    scratch: np.ndarray
-    names: np.ndarray
-    name_index: np.ndarray
-    name_pool: np.ndarray
-    log: np.ndarray
-    unmetered_frames: np.ndarray
-    unmetered_octets: np.ndarray
-    evidence_flows: np.ndarray
-    subscriber_ranges: Ranges
-    lookup: Lookup

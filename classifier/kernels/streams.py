@@ -1,7 +1,7 @@
 """Reassembly: a small pool of buffers in which a flow's first octets are put in order by sequence number.
 
-Rules: the pool is fixed; when it is full the buffer that was given out longest ago is taken away (counted) and its flow goes
-on without; a flow that has its name and waits for the answer keeps it, where one of the oldest PROBES has none. The first
+Rules: the pool is fixed; when it is full one of the PROBES buffers that were given out longest ago is taken away (counted)
+and its flow goes on without: of the same subscriber if there is one, else of a flow that has no name yet. The first
 copy of an octet stays; another copy that differs is a conflict (attack 11, 12).
 """
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from classifier.kernels.jit import helper
 from classifier.kernels.octets import u8
-from classifier.kernels.state import PHASE_INSPECTED, PHASE_NAMED, RULE_NO_MATCH
+from classifier.kernels.state import HTTP_LOST, PHASE_INSPECTED, PHASE_NAMED, RULE_NO_MATCH, TCP_FOLLOWED
 
-# How many of the oldest buffers are looked at for one whose flow has no name yet.
+# How many of the oldest buffers are looked at for one to take away.
 PROBES = 16
 # One buffer in so many may be a floating one: any segment in the middle of a connection asks for one, few need it.
 FLOATING_SHARE = 16
@@ -30,7 +30,7 @@ def sequence_difference(a, b):
 @helper
 def stream_open(tables, place, base, start, from_server):
     """Give flow `place` a buffer whose octet 0 has sequence number `base`; parsing starts at `start`. Its number."""
-    number = free_stream(tables, start > 0)
+    number = free_stream(tables, place, start > 0)
     stream = tables.streams[number]
     stream.serial = tables.flows[place].serial
     stream.flow = place
@@ -47,7 +47,7 @@ def stream_open(tables, place, base, start, from_server):
 
 
 @helper
-def free_stream(tables, floating):
+def free_stream(tables, place, floating):
     """A buffer that nobody has: the one that became free last, as it is still in the cache, else one taken away."""
     state = tables.state[0]
     count = tables.streams.shape[0]
@@ -59,27 +59,34 @@ def free_stream(tables, floating):
         return state.stream_count - 1
     elif state.free_stream < 0:
         state.streams_over += 1
-        stream_take(tables, stream_victim(tables))
+        stream_take(tables, stream_victim(tables, tables.flows[place].subscriber))
     number = state.free_stream
     state.free_stream = tables.streams[number].after
     return number
 
 
 @helper
-def stream_victim(tables):
-    """The buffer to take away: one whose flow may not need it, or the oldest, but of a flow that has no name yet."""
+def stream_victim(tables, subscriber):
+    """The buffer to take away for a flow of `subscriber`: one whose flow may not need it, or else among the oldest.
+
+    First one of the same subscriber, so that a flood of hellos harms whoever sends it; then one whose flow has no name yet.
+    """
     floating = np.int64(tables.stream_oldest[1])
     if floating >= 0:
         return floating
     victim = np.int64(tables.stream_oldest[0])
+    unnamed = np.int64(-1)
     candidate = victim
     for _ in range(PROBES):
         if candidate < 0:
             break
-        if tables.flows[tables.streams[candidate].flow].phase == PHASE_INSPECTED:
+        flow = tables.flows[tables.streams[candidate].flow]
+        if flow.subscriber == subscriber:
             return candidate
+        if unnamed < 0 and flow.phase == PHASE_INSPECTED:
+            unnamed = candidate
         candidate = np.int64(tables.streams[candidate].after)
-    return victim
+    return unnamed if unnamed >= 0 else victim
 
 
 @helper
@@ -119,9 +126,14 @@ def stream_unlink(tables, number):
 
 @helper
 def stream_take(tables, number):
-    """Take a buffer from its flow. A name that nobody has answered can then not be compared any more: it does not count."""
+    """Take a buffer from its flow. A name that nobody has answered can then not be compared any more: it does not count.
+
+    Of a followed flow the boundary of messages is lost if the buffer holds octets that were not read yet.
+    """
     victim = tables.flows[tables.streams[number].flow]
     victim.stream = -1
+    if victim.tcp_state & TCP_FOLLOWED and not stream_is_read(tables, number, np.int64(victim.http_next)):
+        victim.http_state = HTTP_LOST
     if victim.phase == PHASE_NAMED:
         victim.rule = RULE_NO_MATCH
     stream_clear(tables, number)
@@ -145,6 +157,13 @@ def stream_close(tables, place):
     if flow.stream >= 0:
         stream_clear(tables, flow.stream)
         flow.stream = -1
+
+
+@helper
+def stream_is_read(tables, number, following):
+    """1 if nothing that the buffer holds lies at or behind the sequence number `following`."""
+    stream = tables.streams[number]
+    return 1 if sequence_difference(following, np.int64(stream.base_sequence)) >= stream.high else 0
 
 
 @helper

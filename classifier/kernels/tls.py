@@ -58,6 +58,25 @@ def tls_name(data, start, end, scratch, final):
 
 
 @helper
+def handshake_begins(data, octets):
+    """1 if the octets may begin a ClientHello without a record around it, as QUIC carries it (RFC 9001, 4)."""
+    return 1 if octets > 0 and u8(data, 0) == CLIENT_HELLO else 0
+
+
+@helper
+def handshake_name(data, octets, scratch, final):
+    """The name of the ClientHello at the begin of `data`, of which `octets` are there. `final`: no more will come."""
+    if not handshake_begins(data, octets):
+        return NOT_THIS
+    if octets < 4:
+        return NO_NAME if final else NEED_MORE
+    hello = u24(data, 1) + 4
+    if octets < hello and not final:
+        return NEED_MORE
+    return hello_name(data, 0, min(octets, hello), scratch)
+
+
+@helper
 def join_records(data, start, end, scratch):
     """Put a handshake message that lies over several records together in scratch; the octets there."""
     joined = 0

@@ -29,16 +29,17 @@ from classifier.iana import (
     PROTOCOL_IPV6,
     PROTOCOL_UDP,
 )
+from classifier.kernels.bindings import is_subscriber
 from classifier.kernels.jit import helper
+from classifier.kernels.line import MAC_SOURCE, note_mac, note_tunnel
 from classifier.kernels.octets import u8, u16
-from classifier.kernels.ranges import locate
 
 GTP_G_PDU = 255  # 3GPP TS 29.281, table 6.1-1
 GTP_EXTENSION_LIMIT = 8
 
 
 @helper
-def read_tunnel(frame, packet, subscriber_ranges):
+def read_tunnel(frame, packet, owners):
     """1 if the packet is an operator's tunnel and its inside stands at `position`, else 0."""
     if packet.fragment == 2:
         return 0
@@ -56,9 +57,9 @@ def read_tunnel(frame, packet, subscriber_ranges):
     elif protocol != PROTOCOL_GRE and protocol != PROTOCOL_IPV4 and protocol != PROTOCOL_IPV6:
         return 0
     version = packet.version
-    if locate(subscriber_ranges, version, packet.source_high, packet.source_low) >= 0:
+    if is_subscriber(owners, version, packet.source_high, packet.source_low):
         return 0
-    if locate(subscriber_ranges, version, packet.destination_high, packet.destination_low) >= 0:
+    if is_subscriber(owners, version, packet.destination_high, packet.destination_low):
         return 0
     if packet.fragment == 1:
         packet.unbounded = 1
@@ -84,6 +85,7 @@ def step_into_ethernet(frame, packet, start):
     """An Ethernet header inside the tunnel."""
     if packet.captured_end - start < 14:
         return 0
+    note_mac(frame, packet, start + MAC_SOURCE)
     packet.next_type = u16(frame, start + 12)
     packet.position = start + 14
     return 1
@@ -133,6 +135,7 @@ def read_gtp(frame, packet):
             extension = u8(frame, start + octets - 1)
         if extension != 0:
             return 0
+    note_tunnel(frame, packet, start)
     return step_into_ip(frame, packet, start + octets)
 
 

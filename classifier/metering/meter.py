@@ -6,17 +6,34 @@ frame. What leaves the tables goes to a sink, in the order in which it happened.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from classifier.errors import ConservationError
+from classifier.kernels.bindings import CHANGES
 from classifier.kernels.meter import meter_frames
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
-from classifier.kernels.state import DONE, FLOWS, INTERVAL, NAMES, THEN_FINISH, THEN_NOTHING, THEN_POST, USAGE
+from classifier.kernels.state import (
+    DONE,
+    EXPIRY,
+    FLOWS,
+    INTERVAL,
+    NAMES,
+    PACKET_MASK,
+    QUIC,
+    THEN_BIND,
+    THEN_FINISH,
+    THEN_NOTHING,
+    THEN_POST,
+    USAGE,
+    WATCH,
+)
+from classifier.metering.bindings import Change, Watcher, observe, write_changes
+from classifier.metering.quic import DatagramReader, answer_trap
 from classifier.metering.tables import FAR_FUTURE_NS, Limits, make_tables
 from classifier.records import EVIDENCE, FRAME, UNMETERED
 
@@ -32,6 +49,11 @@ OVERFLOWS = {
     "held_over": "volumes decided early for want of room",
     "fragments_over": "datagrams whose first fragment never came",
     "names_over": "names not kept",
+    "queries_over": "DNS queries forgotten before their answer",
+    "learned_over": "names from DNS forgotten before their time",
+    "watched_cut": "messages of RADIUS or DHCP that were cut or came in fragments",
+    "bindings_over": "bindings for which no place was left",
+    "links_over": "packets not checked for their line, the table being full",
 }
 
 
@@ -72,8 +94,10 @@ class MeterTotals:
 class Meter:
     """Frames to flows to usage.
 
-    `intervals(clock_ns)` gives the interval [start, end) that holds an instant. `log_flows`: give ended flows to the sink
-    too. `seed` fixes the hashes; nothing that is reported depends on it.
+    `intervals(clock_ns)` gives the interval [start, end) that holds an instant. `quic` reads the datagrams of flows that may
+    be QUIC, until they are decided. `log_flows`: give ended flows to the sink too. `seed` fixes the hashes; nothing that is
+    reported depends on it. `watcher` reads what gives addresses to subscribers. `link_binding`, one of LINKS: what comes
+    with another line's identity is unmetered as spoofed.
     """
 
     def __init__(
@@ -82,18 +106,31 @@ class Meter:
         subscriber_ranges: Ranges,
         intervals: Callable[[int], tuple[int, int]],
         sink: Sink,
+        quic: DatagramReader,
         *,
         listed_subscribers: int = 0,
         limits: Limits | None = None,
         log_flows: bool = False,
         seed: int | None = None,
+        watcher: Watcher | None = None,
+        link_binding: str | None = None,
     ) -> None:
         self._tables = make_tables(
-            lookup, subscriber_ranges, listed_subscribers, limits or Limits(), log_flows=log_flows, seed=seed
+            lookup,
+            subscriber_ranges,
+            listed_subscribers,
+            limits or Limits(),
+            log_flows=log_flows,
+            seed=seed,
+            watched=watcher.watched if watcher else None,
+            link_binding=link_binding,
         )
+        self._watcher = watcher
+        self._told_by_mac = link_binding == "mac"
         self._state = self._tables.state[0]
         self._intervals = intervals
         self._sink = sink
+        self._quic = quic
         self._listed = listed_subscribers
         self._interval_open = False
         self._posted_frames = 0
@@ -109,6 +146,14 @@ class Meter:
             if status == INTERVAL:
                 time_ns = min(int(frames[position].time_ns), FAR_FUTURE_NS - 1)
                 self._next_interval(max(time_ns, int(self._state.clock_ns)))
+            elif status == QUIC:
+                answer_trap(self._tables, self._quic, buffer)
+            elif status == WATCH:
+                packet = self._tables.packets[(position - 1) & PACKET_MASK]
+                self._bind(observe(self._watcher, int(self._state.clock_ns), packet, buffer))
+            elif status == EXPIRY:
+                time_ns = min(int(frames[position].time_ns), FAR_FUTURE_NS - 1)
+                self._bind(self._watcher.advance(max(time_ns, int(self._state.clock_ns))))
             else:
                 self._make_room(status)
 
@@ -146,8 +191,13 @@ class Meter:
             evidence_flows=tuple((name, int(tables.evidence_flows[i])) for i, name in enumerate(EVIDENCE)),
             retransmitted_octets=int(state.retransmitted_octets),
             after_close_octets=int(state.after_close_octets),
-            overflows=tuple((text, int(state[field])) for field, text in OVERFLOWS.items() if state[field]),
+            overflows=tuple((text, count) for text, count in self._overflows() if count),
         )
+
+    def _overflows(self) -> Iterator[tuple[str, int]]:
+        for field, text in OVERFLOWS.items():
+            yield text, int(self._state[field])
+        yield "QUIC connections forgotten for others", self._quic.evicted
 
     def subscriber_entries(self) -> np.ndarray:
         """SUBSCRIBER[n] by subscriber number, a copy; those that are listed, and number 0, have version 0."""
@@ -187,6 +237,13 @@ class Meter:
         """Let the kernel do what comes after the frames."""
         while (status := meter_frames(self._tables, NO_OCTETS, NO_FRAMES, 0, then)[0]) != DONE:
             self._make_room(status)
+
+    def _bind(self, changes: Sequence[Change]) -> None:
+        """Write what changes from the next frame on."""
+        for first in range(0, len(changes), CHANGES):
+            write_changes(self._tables, changes[first : first + CHANGES], with_mac=self._told_by_mac)
+            self._run(THEN_BIND)
+        self._state.next_expiry_ns = self._watcher.next_expiry_ns
 
     def _make_room(self, status: int) -> None:
         if status == USAGE:

@@ -11,14 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from classifier.errors import ConfigurationError
+from classifier.kernels.bindings import CHANGE, CHANGES, OWNER, make_bound
 from classifier.kernels.bundle import Bundle
+from classifier.kernels.dns import ANSWER, ANSWERS
 from classifier.kernels.names import SCRATCH_OCTETS, SHOWN_OCTETS
+from classifier.kernels.notes import MARKS, NOTE, NOTE_OWNER, Notes
 from classifier.kernels.packet import PACKET
-from classifier.kernels.ranges import Ranges
+from classifier.kernels.ranges import Ranges, flatten
 from classifier.kernels.signatures import Lookup
+from classifier.kernels.spoofing import LINK
 from classifier.kernels.state import (
+    CACHE_LINE_OCTETS,
+    CONNECTION,
     FLOW,
     FRAGMENT,
+    FRAGMENT_UNITS,
     HELD,
     INDEX_FIRST,
     LOG_MARGIN,
@@ -30,15 +37,27 @@ from classifier.kernels.state import (
     STREAM,
     SUBSCRIBER,
     USAGE_ROW,
-    Tables,
 )
 from classifier.kernels.streams import FLOATING_OFFSET
-from classifier.records import EVIDENCE, UNMETERED
+from classifier.kernels.tables import Tables
+from classifier.records import EVIDENCE, LINKS, UNMETERED
 
-CACHE_LINE_OCTETS = 64
 BEFORE_ALL_NS = -(2**63)
 FAR_FUTURE_NS = 2**63 - 1
 FLOW_CAPACITY_LIMIT = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What may give addresses to subscribers: UDP to or from `servers` (value 0 or more) on one of `ports`.
+
+    `capacity`: prefixes that are bound at a time. Subscriber numbers up to `last_number` are taken.
+    """
+
+    ports: tuple[int, ...]
+    servers: Ranges
+    capacity: int
+    last_number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +75,16 @@ class Limits:
     fragments: int = 1 << 12
     streams: int = 1 << 10
     stream_octets: int = 1 << 14
+    quic_connections: int = 1 << 12
     names: int = 1 << 16
     name_octets: int = 1 << 22
     flow_log: int = 1 << 12
     inspection_packets: int = 32
+    dns_queries: int = 1 << 14
+    dns_queries_each: int = 128
+    dns_names: int = 1 << 18
+    dns_names_each: int = 512
+    dns_grace_seconds: int = 300
     tcp_idle_seconds: int = 7440
     tcp_transitory_seconds: int = 240
     udp_idle_seconds: int = 300
@@ -73,8 +98,13 @@ class Limits:
             ("subscribers", 1),
             ("fragments", 1),
             ("streams", 1),
+            ("quic_connections", 1),
             ("names", 1),
             ("held_volumes", 1),
+            ("dns_queries", 1),
+            ("dns_queries_each", 1),
+            ("dns_names", 1),
+            ("dns_names_each", 1),
             ("stream_octets", 2 * FLOATING_OFFSET),
             ("name_octets", 2 * SHOWN_OCTETS),
             ("flow_log", 2 * LOG_MARGIN),
@@ -99,6 +129,17 @@ def _aligned_records(count: int, kind: np.dtype) -> np.ndarray:
     return octets[first : first + count * kind.itemsize].view(kind).view(np.recarray)
 
 
+def _notes(capacity: int, share: int, subscribers: int) -> Notes:
+    """An empty table of notes; `share` of them for one subscriber."""
+    return Notes(
+        rows=_records(1 + capacity, NOTE),
+        index=np.zeros(_power_of_two(capacity), np.int32),
+        owners=_records(subscribers, NOTE_OWNER),
+        marks=np.zeros(MARKS, np.int64),
+        share=share,
+    )
+
+
 def _none(count: int) -> np.ndarray:
     return np.full(count, -1, np.int32)
 
@@ -111,8 +152,13 @@ def make_tables(
     *,
     log_flows: bool,
     seed: int | None,
+    watched: Watched | None = None,
+    link_binding: str | None = None,
 ) -> Bundle:
-    """Fresh tables. `listed_subscribers` of them have the numbers 1 … n; `seed` None takes a secret one."""
+    """Fresh tables. `listed_subscribers` of them have the numbers 1 … n; `seed` None takes a secret one.
+
+    `watched`: what may give addresses to subscribers, None nothing. `link_binding`: one of LINKS, None is off.
+    """
     if not 1 <= limits.flows <= FLOW_CAPACITY_LIMIT:
         raise ConfigurationError(f"[flows] capacity: {limits.flows} is not between 1 and {FLOW_CAPACITY_LIMIT}")
     state = _records(1, STATE)
@@ -120,13 +166,19 @@ def make_tables(
     state[0].interval_end_ns = BEFORE_ALL_NS
     state[0].next_deadline_ns = FAR_FUTURE_NS
     state[0].seed = secrets.randbits(64) if seed is None else seed
-    state[0].subscriber_count = 1 + listed_subscribers
+    reserved = watched.last_number - listed_subscribers if watched else 0
+    state[0].subscriber_count = 1 + listed_subscribers + reserved
+    state[0].next_expiry_ns = FAR_FUTURE_NS
+    state[0].free_binding = -1
     slots = limits.flows + SLOTS_PER_FRAME
     state[0].free_flow = -1
     state[0].free_stream = -1
     state[0].posting_order = -1
+    state[0].trap_place = -1
     state[0].flow_capacity = limits.flows
     state[0].inspection_packets = limits.inspection_packets
+    state[0].dns_grace_ns = limits.dns_grace_seconds * 10**9
+    state[0].resolvers_trusted = (lookup.trusted.v4_value >= 0).any() or (lookup.trusted.v6_value >= 0).any()
     held = _records(limits.held_volumes, HELD)
     held["next"] = np.arange(1, limits.held_volumes + 1)
     held["next"][-1] = -1
@@ -137,11 +189,13 @@ def make_tables(
         limits.udp_idle_seconds,
         limits.other_idle_seconds,
     )
-    subscribers = max(limits.subscribers, 1 + listed_subscribers)
+    subscribers = max(limits.subscribers, 1 + listed_subscribers) + reserved
+    packets = _records(PACKETS, PACKET)
+    packets["link_by"] = LINKS.index(link_binding) + 1 if link_binding else 0
     flow_index = np.zeros(max(_power_of_two(2 * limits.flows), 4 * SLOTS_PER_FRAME), np.uint64)
     state[0].index_mask = min(INDEX_FIRST, flow_index.size) - 1
     tables = Tables(
-        packets=_records(PACKETS, PACKET),
+        packets=packets,
         state=state,
         flows=_aligned_records(slots, FLOW),
         flow_index=flow_index,
@@ -153,6 +207,8 @@ def make_tables(
         usage_index=_none(_power_of_two(limits.usage_rows)),
         fragments=_records(limits.fragments, FRAGMENT),
         fragment_index=_none(_power_of_two(limits.fragments)),
+        fragment_covered=np.zeros((limits.fragments, FRAGMENT_UNITS // 8), np.uint8),
+        fragment_starts=np.zeros((limits.fragments, FRAGMENT_UNITS // 8), np.uint8),
         subscribers=_records(subscribers, SUBSCRIBER),
         subscriber_index=np.zeros(_power_of_two(subscribers), np.int32),
         streams=_records(limits.streams, STREAM),
@@ -161,14 +217,25 @@ def make_tables(
         stream_data=np.zeros((limits.streams, limits.stream_octets), np.uint8),
         stream_filled=np.zeros((limits.streams, -(-limits.stream_octets // 8)), np.uint8),
         scratch=np.zeros(SCRATCH_OCTETS, np.uint8),
+        connections=_records(limits.quic_connections, CONNECTION),
         names=_records(limits.names, NAME),
         name_index=_none(_power_of_two(limits.names)),
         name_pool=np.zeros(limits.name_octets, np.uint8),
         log=_records(limits.flow_log if log_flows else 0, FLOW),
+        queries=_notes(limits.dns_queries, limits.dns_queries_each, subscribers),
+        learned=_notes(limits.dns_names, limits.dns_names_each, subscribers),
+        answers=_records(ANSWERS, ANSWER),
         unmetered_frames=np.zeros(len(UNMETERED), np.int64),
         unmetered_octets=np.zeros(len(UNMETERED), np.int64),
         evidence_flows=np.zeros(len(EVIDENCE), np.int64),
         subscriber_ranges=subscriber_ranges,
+        bound=make_bound(watched.capacity if watched else 0, int(state[0].seed)),
+        owners=_records(slots if watched else 0, OWNER),
+        changes=_records(CHANGES if watched else 0, CHANGE),
+        watched_ports=np.array(watched.ports if watched else (), np.int64),
+        watched_servers=watched.servers if watched else flatten(()),
+        links=_records(subscribers if link_binding else 0, LINK),
+        link_index=np.zeros(_power_of_two(subscribers) if link_binding else 1, np.int32),
         lookup=lookup,
     )
     return Bundle(tables)

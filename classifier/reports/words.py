@@ -33,6 +33,7 @@ UNMETERED_BECAUSE = {
     "malformed": "malformed",
     "truncated": "cut too short",
     "unsupported_link": "link type not supported",
+    "spoofed": "spoofed",
 }
 
 

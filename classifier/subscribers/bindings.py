@@ -28,6 +28,7 @@ ENDED_MEMORY_NS = 600 * 10**9
 # One more, and the oldest is taken for one whose end was lost.
 HOLDS_MAX = 16
 _QUEUE_SLACK = 1024
+MAC_TEXT_OCTETS = 17
 
 Session = tuple[bytes, bytes]
 
@@ -38,7 +39,8 @@ class Change:
 
     `high`, `low`: the halves of the first address, an IPv4 address in `low`. Lengths are 32 for IPv4 and anything from
     32 to 128 for IPv6; where prefixes of several lengths hold an address, the longest counts. A bound prefix comes
-    before the subscriber file and the networks. The flows that are open on it have to end now.
+    before the subscriber file and the networks. The flows that are open on it have to end now. `mac`: the hardware address
+    that DHCP gave the prefix to, None where it did not say.
     """
 
     version: int
@@ -47,6 +49,7 @@ class Change:
     prefix_length: int
     subscriber_number: int
     starts_ns: int
+    mac: int | None = None
 
 
 @dataclass(slots=True)
@@ -177,8 +180,9 @@ class Bindings:
         life_ns = event.lease_ns if lease else self._idle_ns
         ends_ns = NEVER_NS if life_ns is None else min(now_ns + life_ns, NEVER_NS)
         rank = (0 if lease else 1, since_ns)
+        mac = _mac(event)
         for prefix in event.prefixes:
-            if self._hold(prefix, event.session, number, rank, ends_ns, changes):
+            if self._hold(prefix, event.session, number, rank, ends_ns, mac, changes):
                 session = self._sessions.setdefault(event.session, _Session(since_ns, lease))
                 session.since_ns = since_ns
                 session.prefixes.add(prefix)
@@ -191,6 +195,7 @@ class Bindings:
         number: int,
         rank: tuple[int, int],
         ends_ns: int,
+        mac: int | None,
         changes: list[Change],
     ) -> bool:
         """Give a prefix to a session, unless a better claim stands or no place is left."""
@@ -211,7 +216,7 @@ class Bindings:
                 return False
             if binding is None:
                 binding = self._bound[prefix] = _Binding(number)
-                changes.append(_change(prefix, number, self._clock_ns))
+                changes.append(_change(prefix, number, self._clock_ns, mac))
             hold = binding.holds[session] = _Hold(rank, ends_ns)
             self._hold_count += 1
         hold.rank, hold.ends_ns = rank, ends_ns
@@ -309,6 +314,12 @@ class Bindings:
         return number
 
 
-def _change(prefix: Prefix, number: int, time_ns: int) -> Change:
+def _change(prefix: Prefix, number: int, time_ns: int, mac: int | None = None) -> Change:
     low = prefix.first & (1 << 64) - 1
-    return Change(prefix.version, prefix.first >> 64, low, prefix.length, number, time_ns)
+    return Change(prefix.version, prefix.first >> 64, low, prefix.length, number, time_ns, mac)
+
+
+def _mac(event: Event) -> int | None:
+    """The Ethernet address of who was given a lease."""
+    text = dict(event.identities).get("mac", "")
+    return int(text.replace(":", ""), 16) if len(text) == MAC_TEXT_OCTETS else None

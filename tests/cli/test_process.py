@@ -54,7 +54,7 @@ def test_help_does_not_wait_for_numba(environment):
 def test_replaying_to_a_pipe_does_not_wait_for_rich_pydantic_or_pyroute2(environment):
     code = (
         "import sys; from classifier.cli.main import main; status = main(sys.argv[1:]); "
-        "heavy = {'rich', 'pydantic', 'pyroute2', 'cryptography'} & set(sys.modules); "
+        "heavy = {'rich', 'pydantic', 'pyroute2', 'cryptography', 'dpkt'} & set(sys.modules); "
         "sys.exit(f'{status} {heavy}' if status or heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code, "replay", SMALL], env=environment, check=True, stdout=subprocess.PIPE)

@@ -41,6 +41,7 @@ WHY = Why(
 )
 FLOW = FlowRecord(
     subscriber="10.0.0.7",
+    subscriber_is_client=True,
     client="10.0.0.7",
     client_port=50000,
     server="203.0.113.9",
@@ -124,13 +125,28 @@ NAMELESS = {"name": None, "source": "none", "evidence": "none", "application": "
             NAMELESS | {"server": "198.51.100.4"},
             "no name, and 198.51.100.4 is in 198.51.100.0/24 (apps/shop.toml), which is shared and never evidence alone",
         ),
+        (
+            NAMELESS | {"name": "198.51.100.4", "server": "198.51.100.4"},
+            "198.51.100.4 is no host name, and 198.51.100.4 is in 198.51.100.0/24 (apps/shop.toml), "
+            "which is shared and never evidence alone",
+        ),
+        (
+            NAMELESS | ELSEWHERE | {"application": "book", "evidence": "claimed", "source": "dns"},
+            "no name on the wire, but DNS answers gave 192.0.2.1 to this subscriber for names of book",
+        ),
+        (
+            NAMELESS | {"application": "book", "evidence": "verified", "source": "quic_sni", "protocol": "udp"},
+            "no name, but it goes on with a QUIC connection of book that was seen on another port",
+        ),
         (NAMELESS | ELSEWHERE, "no name, and 192.0.2.1 is in nobody's list"),
         (
             NAMELESS | ELSEWHERE | {"application": "dns", "server_port": 53, "protocol": "udp"},
-            "no name: the service at port 53",
+            "no name, but the service at port 53",
         ),
         (
-            NAMELESS | {"client": "203.0.113.9", "server": "10.0.0.7", "application": "book", "evidence": "address"},
+            NAMELESS
+            | {"client": "203.0.113.9", "server": "10.0.0.7", "subscriber_is_client": False}
+            | {"application": "book", "evidence": "address"},
             "no name, but 203.0.113.9 is in 203.0.113.0/24 (apps/book.toml), which book alone uses",
         ),
     ],

@@ -7,6 +7,8 @@ from ipaddress import ip_address, ip_network
 import numpy as np
 from frames import read_only
 
+from classifier.kernels.bindings import Owners, make_bound
+from classifier.kernels.bundle import Bundle
 from classifier.kernels.jit import kernel
 from classifier.kernels.packet import PACKET, decode
 from classifier.kernels.ranges import flatten
@@ -14,8 +16,8 @@ from classifier.records import UNMETERED
 
 
 @kernel
-def decode_frame(buffer, packets, offset, captured, wire, link_type, ranges):
-    return decode(buffer, packets[0], offset, captured, wire, link_type, ranges)
+def decode_frame(buffer, packets, offset, captured, wire, link_type, owners):
+    return decode(buffer, packets[0], offset, captured, wire, link_type, owners)
 
 
 def subscriber_ranges(*networks: str):
@@ -28,7 +30,7 @@ class Decoder:
     """`place` says where in its buffer a frame lies, and what lies around it."""
 
     def __init__(self, *networks: str) -> None:
-        self.ranges = subscriber_ranges(*networks)
+        self.owners = Bundle(Owners(subscriber_ranges(*networks), make_bound(0, 1)))
         self.record = np.zeros(1, PACKET).view(np.recarray)
 
     def __call__(self, octets: bytes, link_type: int, captured=None, wire=None, before=b"", behind=b""):
@@ -37,10 +39,12 @@ class Decoder:
         wire = len(octets) if wire is None else wire
         buffer = read_only(before + octets[:captured] + behind)
         self.record.fill(0)
-        status = decode_frame(buffer, self.record, len(before), captured, wire, link_type, self.ranges)
+        status = decode_frame(buffer, self.record, len(before), captured, wire, link_type, self.owners)
         found = {name: int(self.record[0][name]) for name in PACKET.names}
         for place in ("position", "captured_end", "wire_end", "payload_start"):
             found[place] -= len(before)
+        # It means something only of a fragment.
+        found["fragment_start"] = found["fragment_start"] - len(before) if found["fragment"] else 0
         return (UNMETERED[status - 1] if status else None), found
 
 

@@ -84,20 +84,26 @@ def test_a_request_cut_anywhere_needs_more():
     assert host_of(octets) == ("www.alpha.example", 0)
 
 
-@pytest.mark.parametrize(
-    ("target", "expected"),
-    [
-        ("http://b.example/x", "b.example"),
-        ("HTTP://B.example:8080/x", "b.example:8080"),
-        ("http://user:pass@b.example?q", "b.example"),
-        ("http://a.example@b.example/", "b.example"),
-        ("/http://b.example/", "a.example"),
-        ("*", "a.example"),
-    ],
-)
+TARGETS = [
+    ("http://b.example/x", "b.example"),
+    ("HTTP://B.example:8080/x", "b.example:8080"),
+    ("http://user:pass@b.example?q", "b.example"),
+    ("http://a.example@b.example/", "b.example"),
+]
+
+
+@pytest.mark.parametrize(("target", "expected"), TARGETS)
 def test_the_authority_of_an_absolute_uri_wins_over_host(target, expected):
     """RFC 9112, 3.2.2; trick 2."""
     assert host_of(request("Host: a.example", target=target)) == (expected, 0)
+    assert host_of(request("X-Online-Host: a.example", target=target)) == (expected, TWO_HOSTS)
+    assert host_of(request("Host: b.example", target=target)) == (expected, 0)
+    assert host_of(request(target=target)) == (expected, 0)
+
+
+@pytest.mark.parametrize("target", ["/http://b.example/", "*", "https:b.example", "http:///x"])
+def test_a_target_that_is_no_absolute_uri_leaves_the_name_to_host(target):
+    assert host_of(request("Host: a.example", target=target)) == ("a.example", 0)
 
 
 def test_connect_is_marked():
@@ -121,9 +127,40 @@ def test_a_host_that_goes_on_in_the_next_line_is_not_taken_for_its_first_line(fo
     assert isinstance(found, int) or found[1] == TWO_HOSTS or found[0] != "a.example"
 
 
-@pytest.mark.parametrize("line", ["Host : b.example", " Host: b.example", "X-Online-Host: b.example"])
+LIKE_HOST = ["Host : {}", "Host\t: {}", "X-Online-Host: {}", "x-online-HOST:{}", "X-Online-Host : {}"]
+
+
+@pytest.mark.parametrize("line", [*LIKE_HOST, " Host: {}"])
 def test_what_only_looks_like_host_is_not_host(line):
-    assert host_of(request(line)) == NO_NAME
+    assert host_of(request(line.format("b.example"))) == NO_NAME
+
+
+@pytest.mark.parametrize("line", LIKE_HOST)
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_some_readers_take_for_host_must_not_name_another(line, first):
+    """Trick 2: a WAP gateway goes to X-Online-Host; blanks before the colon are forgiven by some (RFC 9112, 5.1)."""
+    for name, flags in (("b.example", TWO_HOSTS), ("A.example.:80", 0)):
+        lines = ["Host: a.example", "Accept: */*"]
+        lines.insert(2 * first, line.format(name))
+        assert host_of(request(*lines)) == ("a.example", flags)
+
+
+def test_a_blank_behind_the_request_line_makes_the_name_doubtful():
+    """RFC 9112, 2.2: such lines are to be left out, and not every server does."""
+    assert host_of(request(" Host: b.example", "Host: a.example")) == ("a.example", TWO_HOSTS)
+
+
+@pytest.mark.parametrize(
+    "line", ["Hosts: b.example", "X-Host: b.example", "Host b.example", "X-Online-Hosts: b", "Host"]
+)
+def test_other_fields_are_no_names(line):
+    assert host_of(request(line, "Host: a.example")) == ("a.example", 0)
+
+
+def test_the_preface_of_http2_has_no_name():
+    """RFC 9113, 3.4: the names that follow are compressed."""
+    assert host_of(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") == NO_NAME
+    assert host_of(b"PUT * HTTP/2.0\r\n\r\nSM\r\n\r\n") == NOT_THIS
 
 
 @pytest.mark.parametrize(

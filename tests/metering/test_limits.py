@@ -20,6 +20,8 @@ from classifier.metering.tables import Limits
         ("flow_log", 64),
         ("usage_rows", 64),
         ("held_volumes", 1 << 20),
+        ("dns_queries", 0),
+        ("dns_names_each", 0),
     ],
 )
 def test_a_table_that_is_too_small_is_named(name, size):

@@ -100,6 +100,7 @@ def flow(**changes) -> FlowRecord:
     """An ordinary flow."""
     values = {
         "subscriber": "10.0.0.7",
+        "subscriber_is_client": True,
         "client": "10.0.0.7",
         "client_port": 50001,
         "server": "157.240.1.35",

@@ -10,6 +10,7 @@ from frames import Sent, batch
 
 from classifier.catalogue.compile import compile_catalogue
 from classifier.catalogue.records import Application, Catalogue
+from classifier.detection.quic import QuicReader
 from classifier.metering.meter import Meter, MeterTotals
 from classifier.metering.tables import Limits
 from classifier.records import EVIDENCE, FLOW_END, NAME_SOURCE, STANDING
@@ -20,25 +21,26 @@ START_NS = 1_700_000_000 * SECOND_NS
 INTERVAL_NS = 10 * SECOND_NS
 NETWORKS = ("10.0.0.0/8", "2001:db8:5::/48")
 
-# alpha serves from nowhere else, beta also from elsewhere; gamma has a name alone.
+# alpha serves from nowhere else, beta also from elsewhere; gamma has a name alone; delta serves only from a shared cloud.
 ALPHA_ADDRESS, BETA_ADDRESS, OTHER_ADDRESS = "203.0.113.10", "203.0.113.200", "192.0.2.33"
-APPLICATIONS = ("unknown", "alpha", "beta", "gamma")
+CLOUD_ADDRESS, RESOLVER = "198.51.100.200", "192.0.2.53"
+APPLICATIONS = ("unknown", "alpha", "beta", "gamma", "delta", "dns")
 
 
 @cache
-def lookup():
-    """A catalogue of three applications."""
+def lookup(trusted_resolvers: tuple[str, ...] = ()):
+    """A catalogue of four applications and a service."""
 
-    def application(name, addresses, complete):
+    def application(name, addresses, complete, shared=(), services=()):
         return Application(
             name=name,
             title=name,
-            domains=(f"{name}.example",),
+            domains=() if services else (f"{name}.example",),
             addresses=tuple(ip_network(prefix) for prefix in addresses),
-            shared_addresses=(),
+            shared_addresses=tuple(ip_network(prefix) for prefix in shared),
             addresses_complete=complete,
             domains_anywhere=(),
-            services=(),
+            services=services,
             source="made up for the tests",
             updated=None,
             file=f"{name}.toml",
@@ -48,8 +50,10 @@ def lookup():
         application("alpha", ("203.0.113.0/25", "2001:db8:a::/48"), True),
         application("beta", ("203.0.113.128/25",), False),
         application("gamma", (), False),
+        application("delta", (), True, shared=("198.51.100.128/25",)),
+        application("dns", (), False, services=(("udp", 53), ("tcp", 53))),
     )
-    return compile_catalogue(Catalogue(listed, ()))
+    return compile_catalogue(Catalogue(listed, ()), trusted_resolvers)
 
 
 def interval_of(clock_ns: int) -> tuple[int, int]:
@@ -76,6 +80,7 @@ class Flow:
     ended: str
     source: str = field(compare=False, default="none")
     name: str | None = field(compare=False, default=None)
+    other_name: str | None = field(compare=False, default=None)
     retransmitted_octets: int = field(compare=False, default=0)
     after_close_octets: int = field(compare=False, default=0)
 
@@ -158,6 +163,7 @@ class Gatherer:
                     ended=FLOW_END[row.ended],
                     source=NAME_SOURCE[row.source],
                     name=names[row.name].decode("latin-1") if row.name >= 0 else None,
+                    other_name=names[row.other_name].decode("latin-1") if row.other_name >= 0 else None,
                     retransmitted_octets=int(row.retransmitted_octets),
                     after_close_octets=int(row.after_close_octets),
                 )
@@ -171,14 +177,24 @@ SMALL = {"flows": 512, "subscribers": 64, "usage_rows": 512, "held_volumes": 64,
 SMALL |= {"stream_octets": 8192, "names": 256, "name_octets": 1 << 16, "flow_log": 256}
 
 
-def measure(frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_flows=True, **limits) -> Outcome:
+def measure(
+    frames: list[Sent],
+    *,
+    batch_frames: int = 4096,
+    seed: int = 1,
+    log_flows=True,
+    quic=None,
+    trusted_resolvers=(),
+    **limits,
+) -> Outcome:
     """Meter `frames` to their end. Whatever they are, each frame and octet must have ended in exactly one place."""
     gatherer = Gatherer()
     meter = Meter(
-        lookup(),
+        lookup(trusted_resolvers),
         compile_subscribers([ip_network(text) for text in NETWORKS], ()),
         interval_of,
         gatherer,
+        quic or QuicReader(),
         limits=Limits(**(SMALL | limits)),
         log_flows=log_flows,
         seed=seed,
@@ -187,12 +203,15 @@ def measure(frames: list[Sent], *, batch_frames: int = 4096, seed: int = 1, log_
     for first in range(0, len(frames), batch_frames):
         meter.feed(*batch(frames[first : first + batch_frames]))
     meter.finish()
-    totals = meter.totals()
-    outcome = Outcome(
-        totals, {key: tuple(value) for key, value in gatherer.volumes.items()}, gatherer.ended if log_flows else []
-    )
+    outcome = outcome_of(gatherer)
     check_balance(frames, outcome)
     return outcome
+
+
+def outcome_of(gatherer: Gatherer) -> Outcome:
+    """What the sink of a meter that has finished was given."""
+    volumes = {key: tuple(value) for key, value in gatherer.volumes.items()}
+    return Outcome(gatherer.meter.totals(), volumes, gatherer.ended)
 
 
 def check_balance(frames: list[Sent], outcome: Outcome) -> None:
