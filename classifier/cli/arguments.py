@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from classifier.cli.output import say
@@ -76,6 +77,13 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     """`-o`."""
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="write to this file, once complete (default: standard output)"
+    )
+
+
+def add_ledger(parser: argparse.ArgumentParser) -> None:
+    """`--ledger`."""
+    parser.add_argument(
+        "--ledger", metavar="FILE", type=Path, help="keep what is rated in this ledger, and take allowances up from it"
     )
 
 

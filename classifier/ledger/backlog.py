@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from pathlib import Path
 
 from classifier.errors import LedgerError
 from classifier.ledger.entries import Entry
@@ -31,6 +32,10 @@ class Backlog:
         self._rows = 0
         self.problem: str | None = None
         self.given_up = (0, 0)
+
+    @property
+    def path(self) -> Path:
+        return self._writer.path
 
     @property
     def entries(self) -> int:
@@ -59,11 +64,28 @@ class Backlog:
                 return
             self._rows -= self._waiting.popleft().rows
 
+    def losses(self) -> list[str]:
+        """A line for what is not in the ledger: what was given up, and what still waits."""
+        lines = []
+        if self.given_up[0]:
+            lines.append(
+                f"{self.path}: {self.given_up[0]} intervals with {self.given_up[1]} octets came when it could not be written "
+                f'and memory was full: they stand there as "{UNRECORDED}"'
+            )
+        if self._waiting:
+            octets = sum(octets_and_frames(entry)[0] for entry in self._waiting)
+            lines.append(f"{self.problem}; {len(self._waiting)} intervals with {octets} octets are not in it")
+        return lines
+
     def _give_up(self, place: int, entry: Entry) -> None:
-        volumes = [posting.volumes.sum(axis=1).tolist() for posting in entry.postings]
-        octets = sum(volume[0] + volume[1] for volume in volumes)
-        frames = sum(volume[2] + volume[3] for volume in volumes)
+        octets, frames = octets_and_frames(entry)
         unmetered = (*entry.unmetered, (UNRECORDED, frames, octets))
         self._waiting[place] = replace(entry, postings=(), unmetered=unmetered)
         self._rows -= entry.rows
         self.given_up = (self.given_up[0] + 1, self.given_up[1] + octets)
+
+
+def octets_and_frames(entry: Entry) -> tuple[int, int]:
+    """The octets and frames of an entry's usage."""
+    volumes = [posting.volumes.sum(axis=1).tolist() for posting in entry.postings]
+    return sum(volume[0] + volume[1] for volume in volumes), sum(volume[2] + volume[3] for volume in volumes)

@@ -6,8 +6,8 @@ lost afterwards goes out; nothing is kept here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
-from typing import NamedTuple
+from collections.abc import MutableMapping, Sequence
+from typing import NamedTuple, Protocol
 
 from classifier.rating.offers import PART_CHARGED, Claim, Limit, Route
 
@@ -22,6 +22,12 @@ class AllowanceKey(NamedTuple):
     programme: str
     place: int
     begins_ns: int
+
+
+class Used(Protocol):
+    """What allowances have lost so far: a dictionary, or what answers like one."""
+
+    def get(self, key: AllowanceKey, default: int, /) -> int: ...
 
 
 class Share(NamedTuple):
@@ -58,7 +64,7 @@ def take(
     octets: int,
     route: Route,
     subscriber: int,
-    used: Mapping[AllowanceKey, int],
+    used: Used,
     changed: MutableMapping[AllowanceKey, int],
 ) -> Taken:
     """Share `octets` out along the route: each claim takes what it still holds, the rest goes to the next, at last to the
@@ -85,7 +91,7 @@ def _take_in_order(
     claim: Claim,
     limits: Sequence[Limit],
     subscriber: int,
-    used: Mapping[AllowanceKey, int],
+    used: Used,
     changed: MutableMapping[AllowanceKey, int],
 ) -> tuple[int, bool]:
     """Take up to `octets` out of a claim's limits, one after the other: what they gave, and whether anything is left."""

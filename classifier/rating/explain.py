@@ -5,11 +5,11 @@ Rule of this file: it decides nothing. The evidence is taken for verified, as th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from classifier.catalogue.records import Programme
-from classifier.rating.allowances import AllowanceKey, key_of
+from classifier.rating.allowances import Used, key_of
 from classifier.rating.offers import Claim, Limit, make_offers, why_not
 from classifier.rating.periods import Periods
 from classifier.subscribers.load import Subscriber
@@ -33,7 +33,7 @@ def explain(
     number: int,
     at_ns: int,
     periods: Periods,
-    used: Mapping[AllowanceKey, int],
+    used: Used,
 ) -> tuple[Explained, ...]:
     """All programmes in the order in which they apply. `subscriber` None: one that no file lists; `number`: as in `used`."""
     explained = []

@@ -7,13 +7,13 @@ one is rated row by row in this order: by interval, then by application name, th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from classifier.catalogue.records import Programme
-from classifier.rating.allowances import AllowanceKey, Share, Volumes, key_of, split, take
+from classifier.rating.allowances import AllowanceKey, Share, Used, Volumes, key_of, split, take
 from classifier.rating.offers import PART_CHARGED, REASONS, Claim, Limit, Route, make_offers, route
 from classifier.rating.order import order_matters
 from classifier.rating.periods import Periods
@@ -28,6 +28,7 @@ RATED = np.dtype(
         ("subscriber", "i4"),
         ("application", "i4"),
         ("evidence", "i4"),
+        ("standing", "i4"),
         ("part", "i4"),
         ("programme", "i4"),
         ("reason", "i4"),
@@ -38,7 +39,7 @@ RATED = np.dtype(
     ]
 )
 VOLUMES = Volumes._fields
-_KEPT = ("interval", "subscriber", "application", "evidence", *VOLUMES)
+_KEPT = ("interval", "subscriber", "application", "evidence", "standing", *VOLUMES)
 _OUTCOME = ("part", "programme", "reason")
 _STRONGER_FIRST = ("verified", "address", "claimed", "none", "contradicted")
 
@@ -59,14 +60,15 @@ class Rated:
 class Rater:
     """Rates usage under a fixed set of programmes.
 
-    `application_names` by number; `subscribers` are those listed, numbered from 1; others have no attributes.
+    `application_names` by number; `subscribers` are those listed, numbered from 1; others, and those that are None, have no
+    attributes.
     """
 
     def __init__(
         self,
         programmes: Sequence[Programme],
         application_names: Sequence[str],
-        subscribers: Sequence[Subscriber],
+        subscribers: Sequence[Subscriber | None],
         periods: Periods,
     ) -> None:
         self._offers = make_offers(programmes, periods)
@@ -84,7 +86,7 @@ class Rater:
         """Whether totals depend on which application was used first, so that short intervals are closer to the truth."""
         return order_matters(self._offers, self._application_names, self._profiles)
 
-    def rate(self, usage: np.ndarray, used: Mapping[AllowanceKey, int]) -> Rated:
+    def rate(self, usage: np.ndarray, used: Used) -> Rated:
         """Rate USAGE_ROW rows; `used` is what the allowances have lost so far, and is not changed."""
         routes, route_of = self._routes(usage)
         rows = np.zeros(len(usage), RATED)
@@ -187,9 +189,7 @@ class _Sorted:
     reached: np.ndarray
 
 
-def _sort_rows(
-    usage: np.ndarray, routes: Sequence[Route], route_of: np.ndarray, used: Mapping[AllowanceKey, int]
-) -> _Sorted:
+def _sort_rows(usage: np.ndarray, routes: Sequence[Route], route_of: np.ndarray, used: Used) -> _Sorted:
     """Sort the rows whose first programme has an allowance, by subscriber and allowance.
 
     A subscriber who reaches one allowance is taken row by row in all, since what overflows may take from another.
@@ -246,12 +246,15 @@ def _first_limits(routes: Sequence[Route]) -> tuple[list[tuple[Claim, Limit]], n
     return limits, slot_of, alone
 
 
-def _profiles(subscribers: Sequence[Subscriber]) -> tuple[list[Subscriber | None], np.ndarray]:
+def _profiles(subscribers: Sequence[Subscriber | None]) -> tuple[list[Subscriber | None], np.ndarray]:
     """Subscribers that no offer can tell apart share a profile: (one of each, profile by subscriber number)."""
     profiles: list[Subscriber | None] = [None]
     place: dict[tuple, int] = {}
     profile_of = [0]
     for subscriber in subscribers:
+        if subscriber is None:
+            profile_of.append(0)
+            continue
         key = (subscriber.operator, subscriber.province, subscriber.plan, subscriber.joined, subscriber.enrolled)
         if key not in place:
             place[key] = len(profiles)

@@ -21,8 +21,6 @@ _ROUNDING = Context(prec=60)
 # ISO 4217:2015, list one: digits of the minor unit where they are not two.
 _NO_MINOR = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV")
 _THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
-_NO_MINOR = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV")
-_THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 _MINOR_DIGITS = {
     **dict.fromkeys((*_NO_MINOR, "XAF", "XOF", "XPF"), 0),
     **dict.fromkeys(_THOUSANDTHS, 3),

@@ -7,6 +7,7 @@ packets are cut by the snap length, so that a gigabyte takes 30,000 short record
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
@@ -14,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 from classifier.gateway.plan import load_plan
 from classifier.gateway.replay import replay
+from classifier.ledger.read import LedgerReader
+from classifier.rating.offers import PARTS
 
 UPLINK_OCTETS = 300  # of each visit: SYN and ACK of 40, and the request
 LONGEST_OCTETS = 65535  # IPv4's total length has 16 bits
@@ -90,8 +93,9 @@ def write_capture(path, visits) -> None:
                 file.write(struct.pack("<IIII", visit.seconds, 0, len(captured), length) + captured)
 
 
-def replayed(tmp_path, subscribers, visits, programmes=None):
-    """The report of these visits under the offers that ship, with `programmes` (name -> text) in their place."""
+def replayed(tmp_path, subscribers, visits, programmes=None, ledger=None):
+    """The report of these visits under the offers that ship, with `programmes` (name -> text) in their place. `ledger`: a
+    file in which it is kept, too."""
     write_capture(tmp_path / "visits.pcap", visits)
     (tmp_path / "subscribers.csv").write_text(
         "subscriber,address,operator,province,plan,joined,enrolled\n" + subscribers
@@ -103,10 +107,50 @@ def replayed(tmp_path, subscribers, visits, programmes=None):
         '[gateway]\ntimezone = "Asia/Shanghai"\nsubscribers = "subscribers.csv"\nsignatures = ["builtin", "own"]\n'
     )
     plan = load_plan(str(tmp_path / "freeflow.toml"))
-    outcome = replay([str(tmp_path / "visits.pcap")], plan)
+    outcome = replay([str(tmp_path / "visits.pcap")], plan, ledger=ledger)
     assert outcome.problems == ()
     assert outcome.report.observed_octets == sum(visit.octets for visit in visits)
     return outcome.report
+
+
+def parts_of(ledger):
+    """(zero-rated, discounted, charged) octets by subscriber, out of a ledger's usage."""
+    found = defaultdict(lambda: [0, 0, 0])
+    with LedgerReader(ledger) as reader:
+        names, outcomes = reader.subscribers(), reader.outcomes()
+        for piece in reader.usage():
+            octets = (piece.volumes[0] + piece.volumes[1]).tolist()
+            for number, outcome, more in zip(piece.subscriber.tolist(), piece.outcome.tolist(), octets, strict=True):
+                found[names[number]][PARTS.index(outcomes[outcome].part)] += more
+    return {name: tuple(octets) for name, octets in found.items()}
+
+
+def paid_of(ledger):
+    """Octets by month, programme and operator, out of a ledger's totals."""
+    found = defaultdict(int)
+    with LedgerReader(ledger) as reader:
+        outcomes = reader.outcomes()
+        for total in reader.day_totals():
+            if (programme := outcomes[total.outcome].programme) is not None:
+                found[total.month, programme, total.profile.operator] += total.uplink_octets + total.downlink_octets
+    return dict(found)
+
+
+def used_of(ledger):
+    """Octets by subscriber, programme, place of the allowance and the local day on which its period began."""
+    with LedgerReader(ledger) as reader:
+        names = reader.subscribers()
+        return {
+            (names[number], period.programme, period.place, _local_day(period.begins_ns)): octets
+            for period, figures in reader.allowances().items()
+            for number, octets in figures.items()
+        }
+
+
+def _local_day(begins_ns):
+    if begins_ns == -(2**63):
+        return "once"
+    return f"{datetime.fromtimestamp(begins_ns // 10**9, ZoneInfo('Asia/Shanghai')):%Y-%m-%d %H:%M}"
 
 
 def parts(report):

@@ -83,12 +83,13 @@ ROW = st.tuples(
 
 def report_of(*tables, labels_of=None):
     """The report of tables of rows as ROW draws them, added one after the other."""
-    tally = Tally(Rater(PROGRAMMES, NAMES, (), UTC_PERIODS), NAMES)
+    rater = Rater(PROGRAMMES, NAMES, (), UTC_PERIODS)
+    tally = Tally(rater.programmes, NAMES)
     for rows in tables:
         usage = np.zeros(len(rows), USAGE_ROW)
         for place, (interval, subscriber, application, evidence, standing, volumes) in enumerate(rows):
             usage[place] = (interval, subscriber, application, evidence, standing, 0, *volumes)
-        tally.add(usage)
+        tally.add(rater.rate(usage, {}))
     return tally.report(TOTALS, labels_of or (lambda numbers: [LABELS[number] for number in numbers]))
 
 
