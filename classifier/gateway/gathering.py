@@ -11,8 +11,8 @@ from classifier.gateway.subscriber_usage import sums_by_key
 from classifier.kernels.state import USAGE_ROW
 from classifier.rating.rate import VOLUMES
 
-# Put together when there is more to be added than was there before, and this many rows at the least.
-LEAST_ROWS = 1 << 16
+# Put together when there is more to be added than was there before, and this many rows at the least: 100 MB of them.
+LEAST_ROWS = 1 << 21
 
 
 class Gathered:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import groupby
 
 import numpy as np
 
@@ -152,36 +151,46 @@ class Keeper:
 
     def postings(self, rows: np.ndarray) -> Iterator[Posting]:
         """RATED rows by interval, in the ledger's numbers and order."""
-        for begins_ns in np.unique(rows["interval"]).tolist():
-            chosen = rows[rows["interval"] == begins_ns]
+        intervals = np.unique(rows["interval"]).tolist()
+        for begins_ns in intervals:
+            chosen = rows if len(intervals) == 1 else rows[rows["interval"] == begins_ns]
             subscriber, outcome = self._numbers[chosen["subscriber"]], self._outcomes(chosen)
-            order = np.argsort(subscriber << 32 | outcome, kind="stable")
-            volumes = np.stack([chosen[field] for field in VOLUMES])[:, order]
+            order = np.argsort(subscriber << 32 | outcome)
+            volumes = np.stack([chosen[field][order] for field in VOLUMES])
             day, month = self._periods.day(begins_ns).isoformat(), self._periods.month_name(begins_ns)
             ends_ns = self._interval_of(begins_ns)[1]
             yield Posting(begins_ns, ends_ns, day, month, subscriber[order], outcome[order], volumes)
 
     def figures(self, used: Mapping[AllowanceKey, int]) -> Iterator[tuple[Period, np.ndarray, np.ndarray]]:
         """New figures of allowances by period, in the ledger's numbers."""
-        by_period = sorted(used.items(), key=lambda item: item[0][1:])
-        for period, items in groupby(by_period, key=lambda item: item[0][1:]):
-            keys, octets = zip(*items, strict=True)
-            numbers = self._numbers[np.array([key.subscriber for key in keys])]
-            yield Period(*period), numbers, np.array(octets, np.int64)
+        by_period: dict[tuple, list[tuple[int, int]]] = {}
+        for (subscriber, *period), octets in used.items():
+            by_period.setdefault(tuple(period), []).append((subscriber, octets))
+        for period, figures in by_period.items():
+            subscribers, octets = np.array(figures, np.int64).T
+            yield Period(*period), self._numbers[subscribers], octets
 
     def _outcomes(self, rows: np.ndarray) -> np.ndarray:
         """The ledger's number of each row's outcome."""
         key = np.zeros(len(rows), np.int64)
         for field, bits in _OUTCOME_BITS:
             key = key << bits | (rows[field].astype(np.int64) + _SHIFTED.get(field, 0))
-        new = np.setdiff1d(key, self._outcome_keys)
-        if new.size:
-            numbers = [self._writer.outcome(self._outcome(one)) for one in new.tolist()]
-            keys = np.concatenate([self._outcome_keys, new])
-            order = np.argsort(keys)
-            self._outcome_keys = keys[order]
-            self._outcome_ids = np.concatenate([self._outcome_ids, numbers])[order]
-        return self._outcome_ids[np.searchsorted(self._outcome_keys, key)]
+        place = np.searchsorted(self._outcome_keys, key)
+        known = (
+            self._outcome_keys.take(place, mode="clip") == key if self._outcome_keys.size else np.zeros(len(key), bool)
+        )
+        if not known.all():
+            self._number_outcomes(np.unique(key[~known]))
+            place = np.searchsorted(self._outcome_keys, key)
+        return self._outcome_ids[place]
+
+    def _number_outcomes(self, new: np.ndarray) -> None:
+        """Have outcomes numbered that did not occur before."""
+        numbers = [self._writer.outcome(self._outcome(key)) for key in new.tolist()]
+        keys = np.concatenate([self._outcome_keys, new])
+        order = np.argsort(keys)
+        self._outcome_keys = keys[order]
+        self._outcome_ids = np.concatenate([self._outcome_ids, numbers])[order]
 
     def _outcome(self, key: int) -> Outcome:
         fields = {}

@@ -1,19 +1,20 @@
-"""Rating of whole tables of usage: `offers.route` once for each distinct case, `allowances.take` where an allowance may end.
+"""Rating of whole tables of usage: `offers.route` once for each distinct case, then who takes what of which allowance.
 
 Rules of this file: the result is a function of the rows and of the allowances used before. Subscribers are independent of
-each other. What stays below the first allowance, and what finds the only one used up, is rated with the table; who reaches
-one is rated row by row in this order: by interval, then by application name, then the stronger evidence first.
+each other. Allowances are taken in this order: by interval, then by application name, then the stronger evidence first. Whose
+usage has one chain of allowances is rated with all others of that chain (`chains.lay`), who has several row by row (`take`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from classifier.catalogue.records import Programme
 from classifier.rating.allowances import AllowanceKey, Share, Used, Volumes, key_of, split, take
+from classifier.rating.chains import Chain, chain_of, lay
 from classifier.rating.offers import PART_CHARGED, REASONS, Claim, Limit, Route, make_offers, route
 from classifier.rating.order import order_matters
 from classifier.rating.periods import Periods
@@ -92,21 +93,70 @@ class Rater:
         rows = np.zeros(len(usage), RATED)
         for field in _KEPT:
             rows[field] = usage[field]
-        everywhere = np.arange(len(usage))
-        self._go(rows, everywhere, [_first_share(one) for one in routes], route_of)
-        found = _sort_rows(usage, routes, route_of, used)
-        changed, exhausted = found.below, found.exhausted
-        self._go(rows, found.denied, [Share(0, PART_CHARGED, None, one.reason) for one in routes], route_of)
-        pieces: list[tuple[int, Share, Volumes]] = []
-        for place, subscriber, volumes in self._in_order(usage, found.reached):
-            octets = volumes.uplink_octets + volumes.downlink_octets
-            taken = take(octets, routes[route_of[place]], subscriber, used, changed)
-            exhausted.update((subscriber, name) for name in taken.exhausted)
-            parts = split(volumes, taken.shares)
-            pieces += [(place, share, part) for share, part in zip(taken.shares, parts, strict=True)]
-        if pieces:
-            rows = self._with_pieces(rows, found.reached, pieces)
-        return Rated(rows, changed, frozenset(exhausted))
+        self._go(rows, np.arange(len(usage)), [_first_share(one) for one in routes], route_of)
+        chains, chain_of_route = _chains(routes)
+        chain = chain_of_route[route_of]
+        limited = np.flatnonzero(chain >= 0)
+        result = _Result({}, set(), [])
+        reached = limited[self._reach(usage[limited], chain[limited], chains, used, result)]
+        tangled = _tangled(usage["subscriber"][reached], chain[reached], chains)
+        for number, one in enumerate(chains):
+            self._lay(usage, reached[~tangled & (chain[reached] == number)], one, used, rows, result)
+        for place, subscriber, volumes in self._in_order(usage, reached[tangled]):
+            taken = take(sum(volumes[:2]), routes[route_of[place]], subscriber, used, result.used)
+            result.exhausted.update((subscriber, name) for name in taken.exhausted)
+            result.cut(place, volumes, taken.shares)
+        if result.pieces:
+            rows = self._with_pieces(rows, result.pieces)
+        return Rated(rows, result.used, frozenset(result.exhausted))
+
+    def _reach(
+        self, usage: np.ndarray, chain: np.ndarray, chains: Sequence[Chain], used: Used, result: _Result
+    ) -> np.ndarray:
+        """Whether a row's subscriber reaches the end of any first limit. All usage of one who does not is taken from these,
+        and the rows go where they are."""
+        firsts: dict[tuple, int] = {}
+        first_of = np.array([firsts.setdefault(_limit_key(*one.limits[0]), len(firsts)) for one in chains], np.int64)
+        limits = {first: chains[place].limits[0] for place, first in reversed([*enumerate(first_of.tolist())])}
+        subscriber = usage["subscriber"].astype(np.int64)
+        groups, group_of = np.unique(subscriber * len(limits) + first_of[chain], return_inverse=True)
+        sums = np.zeros(len(groups), np.int64)
+        np.add.at(sums, group_of, usage["uplink_octets"] + usage["downlink_octets"])
+        after: dict[AllowanceKey, int] = {}
+        reaching = set()
+        for group, octets in zip(groups.tolist(), sums.tolist(), strict=True):
+            number, first = divmod(group, len(limits))
+            claim, limit = limits[first]
+            key = key_of(number, claim, limit)
+            after[key] = used.get(key, 0) + octets
+            if after[key] >= limit.octets:
+                reaching.add(number)
+        result.used.update((key, octets) for key, octets in after.items() if key.subscriber not in reaching)
+        return np.isin(subscriber, list(reaching))
+
+    def _lay(
+        self, usage: np.ndarray, places: np.ndarray, chain: Chain, used: Used, rows: np.ndarray, result: _Result
+    ) -> None:
+        """Share out usage along this chain, none of whose allowances its subscribers use by another."""
+        if not places.size:
+            return
+        places = places[self._order(usage, places, by_subscriber=True)]
+        numbers, subscriber = np.unique(usage["subscriber"][places], return_inverse=True)
+        limits = chain.limits
+        keys = [[key_of(number, claim, limit) for claim, limit in limits] for number in numbers.tolist()]
+        before = np.array([[used.get(key, 0) for key in its] for its in keys], np.int64)
+        held = np.maximum(np.array([limit.octets for _, limit in limits]) - before, 0)
+        octets = usage["uplink_octets"][places] + usage["downlink_octets"][places]
+        laid = lay(octets, subscriber, held, [len(claim.limits or ()) for claim in chain.claims])
+        self._go(rows, places, [chain.share(segment, 0) for segment in range(len(chain.claims) + 1)], laid.first)
+        for row in np.flatnonzero(laid.first != laid.last).tolist():
+            shares = [chain.share(*piece) for piece in laid.lengths(row, subscriber[row])]
+            result.cut(int(places[row]), Volumes(*(int(usage[field][places[row]]) for field in VOLUMES)), shares)
+        after = (before + laid.taken).tolist()
+        for its, place in zip(*(axis.tolist() for axis in np.nonzero(laid.taken)), strict=True):
+            result.used[keys[its][place]] = after[its][place]
+        for its, claim in zip(*(axis.tolist() for axis in np.nonzero(laid.full)), strict=True):
+            result.exhausted.add((int(numbers[its]), chain.claims[claim].programme.name))
 
     def _routes(self, usage: np.ndarray) -> tuple[list[Route], np.ndarray]:
         """The routes of all distinct cases in the table, and the route of each row by its place."""
@@ -131,10 +181,10 @@ class Rater:
             self._periods,
         )
 
-    def _go(self, rows: np.ndarray, places: np.ndarray, shares: Sequence[Share], route_of: np.ndarray) -> None:
-        """Write down where the rows at `places` go as a whole: each to the share of its route."""
+    def _go(self, rows: np.ndarray, places: np.ndarray, shares: Sequence[Share], share_of: np.ndarray) -> None:
+        """Write down where the rows at `places` go as a whole: each to its one of `shares`."""
         if places.size:
-            outcomes = np.array([self._outcome(share) for share in shares], np.int32)[route_of[places]]
+            outcomes = np.array([self._outcome(share) for share in shares], np.int32)[share_of]
             for field, column in zip(_OUTCOME, outcomes.T, strict=True):
                 rows[field][places] = column
 
@@ -143,31 +193,46 @@ class Rater:
         programme = -1 if share.programme is None else self._place[share.programme]
         return share.part, programme, -1 if share.reason is None else REASONS.index(share.reason)
 
-    def _in_order(self, usage: np.ndarray, rows: np.ndarray) -> Iterator[tuple[int, int, Volumes]]:
-        """(place, subscriber, volumes) of these rows of the table, in the order in which allowances are taken."""
+    def _order(self, usage: np.ndarray, rows: np.ndarray, *, by_subscriber: bool) -> np.ndarray:
+        """The order in which these rows of the table take allowances."""
         of_name = np.argsort(np.argsort(np.array(self._application_names)))
         of_strength = np.array([_STRONGER_FIRST.index(name) for name in EVIDENCE])
         chosen = usage[rows]
-        order = np.lexsort((of_strength[chosen["evidence"]], of_name[chosen["application"]], chosen["interval"]))
-        chosen = chosen[order]
-        volumes = map(Volumes._make, zip(*(chosen[field].tolist() for field in VOLUMES), strict=True))
-        return zip(rows[order].tolist(), chosen["subscriber"].tolist(), volumes, strict=True)
+        keys = (of_strength[chosen["evidence"]], of_name[chosen["application"]], chosen["interval"])
+        return np.lexsort((*keys, chosen["subscriber"]) if by_subscriber else keys)
 
-    def _with_pieces(
-        self, rows: np.ndarray, reached: np.ndarray, pieces: Iterable[tuple[int, Share, Volumes]]
-    ) -> np.ndarray:
-        """The rated rows with those at `reached` replaced by their pieces."""
+    def _in_order(self, usage: np.ndarray, rows: np.ndarray) -> Iterator[tuple[int, int, Volumes]]:
+        """(place, subscriber, volumes) of these rows of the table, in the order in which allowances are taken."""
+        rows = rows[self._order(usage, rows, by_subscriber=False)]
+        chosen = usage[rows]
+        volumes = map(Volumes._make, zip(*(chosen[field].tolist() for field in VOLUMES), strict=True))
+        return zip(rows.tolist(), chosen["subscriber"].tolist(), volumes, strict=True)
+
+    def _with_pieces(self, rows: np.ndarray, pieces: Sequence[tuple[int, Share, Volumes]]) -> np.ndarray:
+        """The rated rows with their pieces in the place of those that were cut."""
+        source = [row for row, _, _ in pieces]
         whole = np.ones(len(rows), bool)
-        whole[reached] = False
-        source, values = [], []
-        for row, share, volumes in pieces:
-            source.append(row)
-            values.append((*self._outcome(share), *volumes))
+        whole[source] = False
         made = rows[source]
-        for place, field in enumerate((*_OUTCOME, *VOLUMES)):
-            made[field] = [value[place] for value in values]
+        values = [(*self._outcome(share), *volumes) for _, share, volumes in pieces]
+        for field, column in zip((*_OUTCOME, *VOLUMES), zip(*values, strict=True), strict=True):
+            made[field] = column
         order = np.argsort(np.concatenate([np.flatnonzero(whole), source]), kind="stable")
         return np.concatenate([rows[whole], made])[order]
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What is found while rows are shared out: new figures, what is used up, and (row, share, volumes) of rows in pieces."""
+
+    used: dict[AllowanceKey, int]
+    exhausted: set[tuple[int, str]]
+    pieces: list[tuple[int, Share, Volumes]]
+
+    def cut(self, place: int, volumes: Volumes, shares: Sequence[Share]) -> None:
+        """The row at `place` goes to these shares."""
+        parts = split(volumes, shares)
+        self.pieces.extend((place, share, part) for share, part in zip(shares, parts, strict=True))
 
 
 def _first_share(one: Route) -> Share:
@@ -177,73 +242,40 @@ def _first_share(one: Route) -> Share:
     return Share(0, one.claims[0].part, one.claims[0].programme.name, None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sorted:
-    """Rows with an allowance, sorted by what has to be done: `below` are the new figures of allowances that stay below their
-    ends, whose rows go to their first programme; rows at the places `denied` find their only allowance used up before;
-    those at `reached` have to be taken one by one."""
-
-    below: dict[AllowanceKey, int]
-    exhausted: set[tuple[int, str]]
-    denied: np.ndarray
-    reached: np.ndarray
-
-
-def _sort_rows(usage: np.ndarray, routes: Sequence[Route], route_of: np.ndarray, used: Used) -> _Sorted:
-    """Sort the rows whose first programme has an allowance, by subscriber and allowance.
-
-    A subscriber who reaches one allowance is taken row by row in all, since what overflows may take from another.
-    """
-    slots, slot_of_route, alone = _first_limits(routes)
-    limited = np.flatnonzero(slot_of_route[route_of] >= 0)
-    if not limited.size:
-        return _Sorted({}, set(), limited, limited)
-    subscriber = usage["subscriber"][limited].astype(np.int64)
-    groups, group_of = np.unique(subscriber * len(slots) + slot_of_route[route_of[limited]], return_inverse=True)
-    sums = np.zeros(len(groups), np.int64)
-    np.add.at(sums, group_of, usage["uplink_octets"][limited] + usage["downlink_octets"][limited])
-    below: dict[AllowanceKey, int] = {}
-    spent, reaches = np.zeros(len(groups), bool), np.zeros(len(groups), bool)
-    exhausted: set[tuple[int, str]] = set()
-    for place, (group, octets) in enumerate(zip(groups.tolist(), sums.tolist(), strict=True)):
-        number, slot = divmod(group, len(slots))
-        claim, limit = slots[slot]
-        key = key_of(number, claim, limit)
-        before = used.get(key, 0)
-        if before + octets < limit.octets:
-            below[key] = before + octets
-        elif before >= limit.octets:
-            spent[place] = True
-        else:
-            reaches[place] = True
-    denied = spent[group_of] & alone[route_of[limited]]
-    # Where something else follows what is used up, the rows have to ask it.
-    reaches[group_of[spent[group_of] & ~denied]] = True
-    for group in groups[np.unique(group_of[denied])].tolist():
-        number, slot = divmod(group, len(slots))
-        exhausted.add((number, slots[slot][0].programme.name))
-    reaching = np.unique(groups[reaches] // len(slots))
-    if reaching.size:
-        one_by_one = set(reaching.tolist())
-        below = {key: after for key, after in below.items() if key.subscriber not in one_by_one}
-    return _Sorted(below, exhausted, limited[denied], limited[np.isin(subscriber, reaching) & ~denied])
-
-
-def _first_limits(routes: Sequence[Route]) -> tuple[list[tuple[Claim, Limit]], np.ndarray, np.ndarray]:
-    """The distinct first limits of routes; each route's by its place among them, -1 for none; and whether nothing else of
-    the route could pay."""
-    slots: dict[tuple[str, Limit], int] = {}
-    limits: list[tuple[Claim, Limit]] = []
-    slot_of, alone = np.full(len(routes), -1, np.int64), np.zeros(len(routes), bool)
-    for place, one in enumerate(routes):
-        if not one.claims or one.claims[0].limits is None:
+def _chains(routes: Sequence[Route]) -> tuple[list[Chain], np.ndarray]:
+    """The distinct chains of routes, and each route's by its place among them, -1 where no allowance comes first."""
+    place: dict[tuple, int] = {}
+    chains: list[Chain] = []
+    chain_of_route = np.full(len(routes), -1, np.int64)
+    for number, one in enumerate(routes):
+        chain = chain_of(one)
+        if chain is None:
             continue
-        claim, limit = one.claims[0], one.claims[0].limits[0]
-        slot_of[place] = slots.setdefault((claim.programme.name, limit), len(slots))
-        alone[place] = len(one.claims) == len(claim.limits) == 1
-        if slot_of[place] == len(limits):
-            limits.append((claim, limit))
-    return limits, slot_of, alone
+        key = (chain.rest, *((claim.programme.name, claim.limits) for claim in chain.claims))
+        if key not in place:
+            place[key] = len(chains)
+            chains.append(chain)
+        chain_of_route[number] = place[key]
+    return chains, chain_of_route
+
+
+def _limit_key(claim: Claim, limit: Limit) -> tuple:
+    return claim.programme.name, limit
+
+
+def _tangled(subscriber: np.ndarray, chain: np.ndarray, chains: Sequence[Chain]) -> np.ndarray:
+    """Whether a row's subscriber has usage of several chains with a programme in common: what overflows one takes from
+    another, so that the order of rows counts across chains."""
+    of_programme: dict[str, list[int]] = {}
+    for number, one in enumerate(chains):
+        for claim in one.claims:
+            of_programme.setdefault(claim.programme.name, []).append(number)
+    found: set[int] = set()
+    for numbers in of_programme.values():
+        if len(numbers) > 1:
+            pairs = np.unique(np.stack([subscriber, chain])[:, np.isin(chain, numbers)], axis=1)
+            found.update(pairs[0, 1:][pairs[0, 1:] == pairs[0, :-1]].tolist())
+    return np.isin(subscriber, list(found))
 
 
 def _profiles(subscribers: Sequence[Subscriber | None]) -> tuple[list[Subscriber | None], np.ndarray]:
