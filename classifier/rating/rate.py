@@ -210,15 +210,18 @@ class Rater:
 
     def _with_pieces(self, rows: np.ndarray, pieces: Sequence[tuple[int, Share, Volumes]]) -> np.ndarray:
         """The rated rows with their pieces in the place of those that were cut."""
-        source = [row for row, _, _ in pieces]
-        whole = np.ones(len(rows), bool)
-        whole[source] = False
-        made = rows[source]
+        pieces = sorted(pieces, key=lambda piece: piece[0])
+        cut, counts = np.unique([row for row, _, _ in pieces], return_counts=True)
+        copies = np.ones(len(rows), np.int64)
+        copies[cut] = counts
+        made = np.repeat(rows, copies)
+        is_cut = np.zeros(len(rows), bool)
+        is_cut[cut] = True
+        places = np.flatnonzero(np.repeat(is_cut, copies))
         values = [(*self._outcome(share), *volumes) for _, share, volumes in pieces]
         for field, column in zip((*_OUTCOME, *VOLUMES), zip(*values, strict=True), strict=True):
-            made[field] = column
-        order = np.argsort(np.concatenate([np.flatnonzero(whole), source]), kind="stable")
-        return np.concatenate([rows[whole], made])[order]
+            made[field][places] = column
+        return made
 
 
 @dataclass(frozen=True, slots=True)
