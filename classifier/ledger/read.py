@@ -167,6 +167,10 @@ class LedgerReader:
         )
         return {reason: (frames, octets) for reason, frames, octets in self._ask(asked, _range(begin_ns, end_ns))}
 
+    def unmetered_of(self, entry: int) -> tuple[tuple[str, int, int], ...]:
+        """(reason, frames, octets) of one entry."""
+        return tuple(self._ask("SELECT reason, frames, octets FROM unmetered WHERE entry = ?", (entry,)))
+
     def day_totals(self, first_day: str | None = None, end_day: str | None = None) -> Iterator[DayTotal]:
         """The sums of all usage from `first_day` (2013-11-05) to before `end_day`, by day, profile and outcome."""
         asked = (
