@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from classifier.cli.arguments import add_config, new_command
+from classifier.cli.arguments import add_config, local, moment, new_command
 from classifier.cli.output import Output, say
 from classifier.errors import ConfigurationError
 from classifier.reports.columns import Line
@@ -128,10 +127,7 @@ def execute_explain(arguments: Namespace) -> int:
 
     known = _load(arguments.config)
     periods = _periods(known)
-    moment = _moment(arguments.at)
-    if isinstance(moment, datetime) and moment.tzinfo is None:
-        moment = moment.replace(tzinfo=periods.zone)
-    at_ns = instant_ns(moment, periods.zone)
+    at_ns = instant_ns(local(moment(arguments.at, "--at"), periods.zone), periods.zone)
     number = _subscriber_number(arguments.subscriber, known)
     subscriber = known.subscribers[number - 1] if number else None
     # Without a ledger nothing was used yet.
@@ -142,17 +138,6 @@ def execute_explain(arguments: Namespace) -> int:
     with Output(None) as output:
         output.write_lines(pages.explain_lines(answer, output.width))
     return 0
-
-
-def _moment(text: str) -> date | datetime:
-    try:
-        moment = date.fromisoformat(text) if len(text) == len("2013-11-11") else datetime.fromisoformat(text)
-    except ValueError:
-        mend = "write it like 2013-11-11 or 2013-11-11T09:00+08:00"
-        raise ConfigurationError(f'--at: "{text}" is not a time; {mend}') from None
-    if not 1678 <= moment.year <= 2261:  # what nanoseconds in 64 bits hold
-        raise ConfigurationError(f'--at: "{text}" is out of range; name a year from 1678 to 2261')
-    return moment
 
 
 def _subscriber_number(sought: str, known: Known) -> int:

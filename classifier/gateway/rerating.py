@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
@@ -31,27 +31,8 @@ from classifier.rating.periods import Periods
 from classifier.rating.rate import VOLUMES, Rater
 from classifier.rating.settlement import Carried, settle
 from classifier.records import EVIDENCE, STANDING
+from classifier.reports.rerated import Account, Rerated
 from classifier.subscribers.load import Subscriber
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What offers come to. `octets` by part; `carried` by programme, octets; `owed` by programme, an amount by currency."""
-
-    octets: dict[str, int]
-    carried: dict[str, int]
-    owed: dict[str, dict[str, Decimal]]
-
-
-@dataclass(frozen=True, slots=True)
-class Rerated:
-    """A ledger's account as it was and as it would be. `payers` by programme; `gone`: programmes that carried something and
-    are not among those rated by."""
-
-    before: Account
-    after: Account
-    payers: dict[str, str]
-    gone: tuple[str, ...]
 
 
 class _Sums:

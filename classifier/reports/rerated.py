@@ -5,9 +5,8 @@ Rule of this file: every octet of the one account is in the other; money is text
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
 
 from classifier.reports.columns import Column, Line, table_lines
 from classifier.reports.words import octets_text
@@ -16,23 +15,27 @@ SCHEMA = "freeflow.rate/1"
 _PARTS = (("zero_rated", "zero-rated"), ("discounted", "discounted"), ("charged", "charged"))
 
 
-class Account(Protocol):
-    """Octets by part, octets by programme, and amounts owed by programme and currency."""
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What offers come to. `octets` by part; `carried` by programme, octets; `owed` by programme, an amount by currency."""
 
-    octets: Mapping[str, int]
-    carried: Mapping[str, int]
-    owed: Mapping[str, Mapping[str, Decimal]]
+    octets: dict[str, int]
+    carried: dict[str, int]
+    owed: dict[str, dict[str, Decimal]]
 
 
-class Accounts(Protocol):
-    """Before and after, and who pays for each programme."""
+@dataclass(frozen=True, slots=True)
+class Rerated:
+    """A ledger's account as it is and as it would be. `payers` by programme; `gone`: programmes that carried something and
+    are not among those rated by."""
 
     before: Account
     after: Account
-    payers: Mapping[str, str]
+    payers: dict[str, str]
+    gone: tuple[str, ...]
 
 
-def rerated_lines(accounts: Accounts, width: int) -> list[Line]:
+def rerated_lines(accounts: Rerated, width: int) -> list[Line]:
     """A table of the parts and one of the programmes."""
     before, after = accounts.before, accounts.after
     columns = (Column("octets"), Column("in the ledger", right=True), Column("under these offers", right=True))
@@ -62,7 +65,7 @@ def rerated_lines(accounts: Accounts, width: int) -> list[Line]:
     return [*lines, Line(""), *table_lines(columns, rows, [""] * len(rows), width)]
 
 
-def rerated_json(accounts: Accounts) -> dict:
+def rerated_json(accounts: Rerated) -> dict:
     """One object."""
     names = sorted(accounts.before.carried.keys() | accounts.after.carried.keys())
     return {
