@@ -2,7 +2,9 @@
 
 Rules of this file: the result is a function of the rows and of the allowances used before. Subscribers are independent of
 each other. Allowances are taken in this order: by interval, then by application name, then the stronger evidence first. Whose
-usage has one chain of allowances is rated with all others of that chain (`chains.lay`), who has several row by row (`take`).
+allowances end in the table is rated along them with all others (`chains.lay`), or row by row (`take`) where several chains
+have a programme in common. A million rows of 100,000 subscribers, 58 % of them with an allowance, take 0.6 s of processor
+time, and 1 to 1.7 s where one in eight to one in four of these reaches its end.
 """
 
 from __future__ import annotations
