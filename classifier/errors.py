@@ -21,6 +21,10 @@ class InterfaceError(FreeflowError):
     """A network interface that cannot be captured from: missing, down, not Ethernet, or no privilege."""
 
 
+class LedgerError(FreeflowError):
+    """A ledger that cannot be used: missing, no ledger, of a newer version, in use, full; or a capture that is in it."""
+
+
 class ConfigurationError(FreeflowError):
     """One or more mistakes in configuration, catalogue or subscriber files.
 

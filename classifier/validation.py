@@ -77,6 +77,11 @@ def table(required: dict[str, dict], optional: dict[str, dict]) -> dict:
     return {"type": "typed-dict", "fields": fields, "extra_behavior": "forbid", "strict": True}
 
 
+def table_of(values: dict) -> dict:
+    """Schema of a table whose keys are names that the file chooses."""
+    return {"type": "dict", "strict": True, "keys_schema": TEXT, "values_schema": values}
+
+
 class Checker:
     """One kind of file: reads it, checks it, names every mistake in it."""
 
@@ -184,7 +189,10 @@ def _known_keys(schema: dict, location: Location) -> list[str]:
     for part in location:
         while schema["type"].startswith("function-"):
             schema = schema["schema"]
-        schema = schema["items_schema"] if isinstance(part, int) else schema["fields"][part]["schema"]
+        if schema["type"] == "dict":
+            schema = schema["values_schema"]
+        else:
+            schema = schema["items_schema"] if isinstance(part, int) else schema["fields"][part]["schema"]
     while schema["type"].startswith("function-"):
         schema = schema["schema"]
     return list(schema["fields"])

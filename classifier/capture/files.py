@@ -18,7 +18,7 @@ from classifier.capture.link_types import unsupported_link_message
 from classifier.capture.pcap import PcapReader, pcap_magic
 from classifier.capture.pcapng import SECTION_MAGIC, PcapngReader
 from classifier.capture.stream import GZIP_MAGIC, GzipStream, RawStream
-from classifier.capture.window import Window
+from classifier.capture.window import Digest, Window
 from classifier.errors import CaptureError
 from classifier.iana import SUPPORTED_LINK_TYPES
 
@@ -53,13 +53,21 @@ class CaptureFile:
     """
 
     def __init__(
-        self, name: str, stream: RawStream, batch_frames: int, chunk_octets: int, read_ahead: bool | None
+        self,
+        name: str,
+        stream: RawStream,
+        batch_frames: int,
+        chunk_octets: int,
+        read_ahead: bool | None,
+        digest: Digest | None = None,
     ) -> None:
         self.name = name
         self._read_ahead = read_ahead
         self.unsupported: dict[int, int] = {}
         self._frames = frame_list(batch_frames)
         self._window = self._open_window(stream, chunk_octets)
+        if digest is not None:
+            self._window.digest_with(digest)
         self._reader = self._open_reader()
         # The first frames show whether there is anything that can be metered, before the caller has done anything.
         self._listed = self._reader.list_frames(self._frames)
@@ -172,12 +180,14 @@ def open_capture(
     batch_frames: int = BATCH_FRAMES,
     chunk_octets: int = CHUNK_OCTETS,
     read_ahead: bool | None = None,
+    digest: Digest | None = None,
 ) -> CaptureFile:
     """Open a capture file, or standard input for "-"; reads as far as its first frames.
 
     `batch_frames`: the most frames in one batch; `chunk_octets`: the buffer, which only one record larger than that
     makes grow; `read_ahead`: whether a second thread reads on while a batch of a file is worked on, None for where it
-    pays. Nothing but the time it takes depends on any of them. Raises CaptureError, on one line, for what is missing,
+    pays. Nothing but the time it takes depends on any of them. `digest` takes in the capture's octets, unpacked, as they are
+    read. Raises CaptureError, on one line, for what is missing,
     unreadable, empty, no capture, or of a link type that is not supported.
     """
     name = "standard input" if path == STANDARD_INPUT else path
@@ -185,7 +195,7 @@ def open_capture(
     try:
         if path == STANDARD_INPUT and os.isatty(0):
             raise CaptureError("standard input: is a terminal; pipe a capture into it, as in tcpdump -w - | freeflow …")
-        return CaptureFile(name, RawStream(raw), batch_frames, chunk_octets, read_ahead)
+        return CaptureFile(name, RawStream(raw), batch_frames, chunk_octets, read_ahead, digest)
     except CaptureError:
         raw.close()
         raise

@@ -8,6 +8,7 @@ meanwhile then ends, instead of killing the program with SIGBUS.
 from __future__ import annotations
 
 import contextlib
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +17,14 @@ from classifier.capture.stream import GzipStream, RawStream
 
 # The room before a piece that was read ahead is this share of it: with pieces of 2 MiB as much as the longest frame.
 ROOM_SHARE = 8
+
+
+class Digest(Protocol):
+    """One of hashlib's."""
+
+    def update(self, octets, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
 
 
 class Window:
@@ -35,6 +44,7 @@ class Window:
         self._ahead: ReadAhead | None = None
         self._octets_read = 0
         self._in_piece = False  # whether the buffer has to be given back
+        self._digest: Digest | None = None
 
     def _use(self, octets: np.ndarray) -> None:
         self._octets = octets
@@ -74,6 +84,11 @@ class Window:
             )
             self._octets_read = octets_read
 
+    def digest_with(self, digest: Digest) -> None:
+        """Let `digest` take in what is held, and whatever follows it. Nothing may have been passed over yet."""
+        self._digest = digest
+        digest.update(self._memory[self.start : self.end])
+
     def fill(self) -> bool:
         """Take in what the stream has, making room first; False at its end.
 
@@ -87,6 +102,8 @@ class Window:
         if self.end == len(self._octets):
             self._grow(2 * len(self._octets))
         octets = self.stream.readinto(self._memory[self.end :])
+        if self._digest is not None:
+            self._digest.update(self._memory[self.end : self.end + octets])
         self.end += octets
         return octets > 0
 
@@ -112,6 +129,8 @@ class Window:
         if piece is None:
             return False
         self._octets_read = piece.octets_read
+        if self._digest is not None:
+            self._digest.update(piece.octets[ahead.room_octets :][: piece.count])
         front = ahead.room_octets - self.held_octets
         used = self._octets
         if front >= 0:

@@ -12,6 +12,8 @@ from decimal import Decimal
 
 from classifier.validation import Network
 
+OPERATOR = "operator"  # the payer who owes nobody (contract)
+
 
 @dataclass(frozen=True, slots=True)
 class Application:
@@ -48,11 +50,37 @@ class Eligibility:
 
 
 @dataclass(frozen=True, slots=True)
+class Bonus:
+    """A further allowance in each of `months` months, the first being that in which the subscriber joined or enrolled.
+
+    `since` is "joined" or "enrolled". `before`: only who had done so before this day; None: everyone.
+    """
+
+    octets: int
+    months: int
+    since: str
+    before: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The price of the megabytes (10^6 octets) beyond the step before, up to `up_to_megabytes`; None: of all the rest."""
+
+    up_to_megabytes: int | None
+    per_megabyte: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Tariff:
-    """What the payer owes for a megabyte (10^6 octets)."""
+    """What the payer owes an operator for a month's volume. `by_operator`: (operator, steps) of those with their own."""
 
     currency: str
-    per_megabyte: Decimal
+    steps: tuple[Step, ...]
+    by_operator: tuple[tuple[str, tuple[Step, ...]], ...]
+
+    def steps_of(self, operator: str) -> tuple[Step, ...]:
+        """The steps for this operator's volume; none where no price was agreed."""
+        return dict(self.by_operator).get(operator, self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +88,9 @@ class Programme:
     """One file under `programmes/`: an offer (accounting 3.1).
 
     `applications` is "*" or names. `starts` and `ends` (half-open; no end: None) are dates, meaning midnight in the
-    operator's time zone, or instants with their offset. `eligible` empty: everyone; else any one of its groups.
-    `accept` is "claimed" or "verified", the weakest evidence that is enough.
+    operator's time zone, or instants with their offset. `allowances` are taken in order, the bonus last; none: no limit.
+    `eligible` empty: everyone; else any one of its groups. `registered_before`: the enrolment has to be of an earlier
+    day. `accept` is "claimed" or "verified", the weakest evidence that is enough.
     """
 
     name: str
@@ -70,9 +99,11 @@ class Programme:
     starts: date | datetime
     ends: date | datetime | None
     rate_percent: int
-    allowance: Allowance | None
+    allowances: tuple[Allowance, ...]
+    bonus: Bonus | None
     eligible: tuple[Eligibility, ...]
     enrolment: str
+    registered_before: date | None
     accept: str
     priority: int
     tariff: Tariff | None

@@ -5,14 +5,15 @@ from __future__ import annotations
 import signal
 from argparse import Namespace
 
-from classifier.cli.arguments import add_plan, new_command
+from classifier.cli.arguments import add_ledger, add_plan, new_command
 from classifier.cli.output import Output, say
 from classifier.cli.progress import CompilationNotice
 
 EXAMPLE = """\
 example:
   freeflow run -i eth1 -c freeflow.toml
-      meters what passes eth1 and prints the totals at every interval, until Ctrl-C or SIGTERM"""
+      meters what passes eth1 and prints the totals at every interval, until Ctrl-C or SIGTERM; what was
+      rated goes to the ledger that [ledger] path or --ledger names"""
 
 
 def add_command(commands) -> None:
@@ -20,6 +21,7 @@ def add_command(commands) -> None:
     parser = new_command(commands, "run", "meter a network interface until SIGINT or SIGTERM", EXAMPLE)
     parser.add_argument("-i", "--interface", metavar="IFACE", required=True, help="the interface to capture from")
     add_plan(parser)
+    add_ledger(parser)
     parser.add_argument("--json", action="store_true", help="a JSON object for each interval, one a line")
     parser.set_defaults(execute=execute)
 
@@ -43,7 +45,7 @@ def execute(arguments: Namespace) -> int:
         plan = load_plan(arguments.config, zero_rate=arguments.zero_rate, subscriber_networks=arguments.subscribers)
         for notice in plan.notices:
             say(notice)
-        live = LiveRun(arguments.interface, plan)
+        live = LiveRun(arguments.interface, plan, arguments.ledger or plan.configuration.ledger.path, say)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: live.stop())
         with CompilationNotice():

@@ -1,7 +1,7 @@
 """Where intervals begin and end: at local midnight, at a programme's edge, and for a live source every few seconds.
 
-Rating asks in which window and on which day an octet was seen, so no interval reaches over such an edge; how long it is
-otherwise makes no difference to any total.
+Rating asks in which window, on which day and in which month an octet was seen, so no interval reaches over such an edge; a
+month begins at a local midnight, whatever the day it starts on. How long an interval is otherwise changes no total.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from classifier.rating.offers import instant_ns
+from classifier.rating.periods import instant_ns
 
 SECOND_NS = 10**9
 FIRST_NS, LAST_NS = -(2**63), 2**63 - 1

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from classifier.catalogue.compile import compile_catalogue
-from classifier.catalogue.load import load_catalogue
+from classifier.catalogue.load import builtin_folder, load_catalogue
 from classifier.catalogue.records import Catalogue, Programme
 from classifier.configuration import Configuration, load_configuration
 from classifier.errors import ConfigurationError
+from classifier.gateway.programme_checks import programme_warnings, unknown_enrolments
 from classifier.gateway.watching import AddressWatch, read_secret
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
 from classifier.metering.tables import Limits
-from classifier.rating.offers import make_offers
+from classifier.rating.periods import Periods
 from classifier.rating.rate import Rater
 from classifier.subscribers.compile import compile_subscribers
 from classifier.subscribers.load import Subscriber, load_subscribers
@@ -30,7 +31,7 @@ _ALWAYS = date(1677, 9, 23)
 class Plan:
     """What is in force: `lookup` and `subscriber_ranges` for the kernels, the rest for rating and reports.
 
-    `notices` are one-line warnings for a person: what the files ask for and this version does not do. `secret` seals
+    `notices` are one-line warnings for a person: what is most likely not meant. `secret` seals
     RADIUS accounting.
     """
 
@@ -52,8 +53,12 @@ class Plan:
 
     def rater(self) -> Rater:
         """A rater for these programmes."""
-        zone = self.configuration.gateway.zone
-        return Rater(self.programmes, self.catalogue.application_names, self.subscribers, zone)
+        return Rater(self.programmes, self.catalogue.application_names, self.subscribers, self.periods)
+
+    @property
+    def periods(self) -> Periods:
+        """The operator's days and months."""
+        return Periods(self.configuration.gateway.zone, self.configuration.gateway.month_starts_on)
 
 
 def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_networks: Sequence[str] = ()) -> Plan:
@@ -81,7 +86,7 @@ def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_n
     if zero_rate:
         problems += _unknown_applications(zero_rate, catalogue)
         programmes = (_zero_rate(zero_rate), *programmes)
-    problems += _unknown_enrolments(configuration, subscribers, programmes)
+    problems += unknown_enrolments(programmes, subscribers, gateway.subscribers)
     if problems:
         raise ConfigurationError(problems)
     flows = configuration.flows
@@ -101,7 +106,7 @@ def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_n
             closed_seconds=flows.closed_seconds,
             dns_grace_seconds=gateway.dns_grace_seconds,
         ),
-        notices=tuple(_notices(programmes, subscribers, configuration)),
+        notices=tuple(programme_warnings(_own(programmes), subscribers, gateway.subscribers)),
         secret=read_secret(configuration.radius.secret_file) if configuration.radius.servers else None,
     )
 
@@ -115,19 +120,6 @@ def _unknown_applications(zero_rate: Sequence[str], catalogue: Catalogue) -> lis
     ]
 
 
-def _unknown_enrolments(
-    configuration: Configuration, subscribers: Sequence[Subscriber], programmes: Sequence[Programme]
-) -> list[str]:
-    known = [programme.name for programme in programmes]
-    wanted = {name: subscriber.name for subscriber in reversed(subscribers) for name, _ in subscriber.enrolled}
-    return [
-        f'{configuration.gateway.subscribers}: enrolled: subscriber "{subscriber}": no programme is named "{name}"; '
-        + did_you_mean(name, known)
-        for name, subscriber in sorted(wanted.items())
-        if name not in known
-    ]
-
-
 def _zero_rate(applications: Sequence[str]) -> Programme:
     """The offer of `--zero-rate`: free for everyone, at any time, without limit."""
     return Programme(
@@ -137,9 +129,11 @@ def _zero_rate(applications: Sequence[str]) -> Programme:
         starts=_ALWAYS,
         ends=None,
         rate_percent=0,
-        allowance=None,
+        allowances=(),
+        bonus=None,
         eligible=(),
         enrolment="automatic",
+        registered_before=None,
         accept="claimed",
         priority=-1,
         tariff=None,
@@ -147,14 +141,7 @@ def _zero_rate(applications: Sequence[str]) -> Programme:
     )
 
 
-def _notices(
-    programmes: Sequence[Programme], subscribers: Sequence[Subscriber], configuration: Configuration
-) -> list[str]:
-    """Offers with an allowance that somebody here could take: they are charged, and that must not be a surprise."""
-    offers = make_offers(programmes, configuration.gateway.zone)
-    return [
-        f"programme {offer.programme.name} has an allowance, which this version does not rate yet: what it covers is charged"
-        for offer in offers
-        if offer.programme.allowance is not None
-        and (not offer.programme.eligible or any(offer.eligible(subscriber) for subscriber in subscribers))
-    ]
+def _own(programmes: Sequence[Programme]) -> list[Programme]:
+    """The operator's own offers. Those that ship are examples, and most of them are for other operators' subscribers."""
+    builtin = str(builtin_folder())
+    return [programme for programme in programmes if not programme.file.startswith(builtin)]

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
 
 from classifier.capture.batch import BATCH_FRAMES
 from classifier.capture.files import STANDARD_INPUT, CaptureFile, open_capture
 from classifier.capture.link_types import link_type_text
+from classifier.errors import LedgerError
+from classifier.gateway.keeping import run_of
 from classifier.gateway.plan import Plan
 from classifier.gateway.session import Outcome, Session
+from classifier.ledger.write import LedgerWriter
 from classifier.records import FlowRecord
 
 # Told after each batch: octets read so far, octets to read or None where nobody knows.
@@ -16,14 +22,45 @@ Progress = Callable[[int, int | None], None]
 
 
 def replay(
-    paths: Sequence[str], plan: Plan, *, batch_frames: int = BATCH_FRAMES, progress: Progress | None = None
+    paths: Sequence[str],
+    plan: Plan,
+    *,
+    batch_frames: int = BATCH_FRAMES,
+    progress: Progress | None = None,
+    ledger: Path | None = None,
+    append_anyway: bool = False,
 ) -> Outcome:
-    """Meter and rate capture files. CaptureError before anything is metered if one of them cannot be opened."""
-    session = Session(plan)
+    """Meter and rate capture files. CaptureError before anything is metered if one of them cannot be opened.
+
+    With a `ledger` all of it is written there in one transaction, since metering begins anew after a kill anyway.
+    LedgerError, and nothing written, for a capture that the ledger has already, unless `append_anyway`.
+    """
     problems: list[str] = []
-    for _ in _feed(session, paths, batch_frames, progress, problems):
-        pass
-    return Outcome(session.report(), tuple(problems))
+    if ledger is None:
+        session = Session(plan)
+        for _ in _feed(session, paths, batch_frames, progress, problems):
+            pass
+        return Outcome(session.report(), tuple(problems))
+    _check(paths, batch_frames)  # before a new ledger is made for nothing
+    with LedgerWriter(ledger) as writer, writer.transaction():
+        writer.begin_run(run_of("replay", plan))
+        session = Session(plan, ledger=writer)
+        for _ in _feed(session, paths, batch_frames, progress, problems, partial(_add_source, writer, append_anyway)):
+            pass
+        report = session.report()
+    return Outcome(report, tuple(problems))
+
+
+def _add_source(writer: LedgerWriter, append_anyway: bool, name: str, digest: str) -> None:
+    """Write down that this capture is in the ledger now; LedgerError if it was before."""
+    earlier = writer.runs_of_source(digest)
+    if earlier and not append_anyway:
+        run, before = earlier[0]
+        raise LedgerError(
+            f'{name}: is in {writer.path} already, as "{before}" in run {run}; nothing was written; '
+            "name another ledger, or count it once more with --append-anyway"
+        )
+    writer.add_source(name, digest)
 
 
 class FlowListing:
@@ -50,13 +87,22 @@ def list_flows(
 
 
 def _feed(
-    session: Session, paths: Sequence[str], batch_frames: int, progress: Progress | None, problems: list[str]
+    session: Session,
+    paths: Sequence[str],
+    batch_frames: int,
+    progress: Progress | None,
+    problems: list[str],
+    on_source: Callable[[str, str], None] | None = None,
 ) -> Iterator[None]:
-    """Feed all files, coming back after each batch and once more after the end."""
+    """Feed all files, coming back after each batch and once more after the end.
+
+    `on_source` gets the name and the digest of each capture that is through.
+    """
     total = _check(paths, batch_frames)
     read_before = 0
     for path in paths:
-        with open_capture(path, batch_frames=batch_frames) as capture:
+        digest = None if on_source is None else sha256()
+        with open_capture(path, batch_frames=batch_frames, digest=digest) as capture:
             for batch in capture:
                 session.meter.feed(batch.buffer, batch.frames)
                 if progress is not None:
@@ -64,6 +110,8 @@ def _feed(
                 yield
             read_before += capture.octets_read
             problems += _problems_of(capture)
+            if on_source is not None and digest is not None:
+                on_source(capture.name, digest.hexdigest())
     session.meter.finish()
     yield
 

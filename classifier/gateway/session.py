@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,10 +13,15 @@ from classifier.detection.ciphers import CipherLibrary
 from classifier.detection.flows import flow_records
 from classifier.errors import ConservationError
 from classifier.gateway.calendar import Calendar
+from classifier.gateway.gathering import Gathered
+from classifier.gateway.keeping import Keeper, LedgerAllowances
 from classifier.gateway.labels import BEYOND_LABEL, subscriber_labels
 from classifier.gateway.plan import Plan
 from classifier.gateway.tally import Tally
+from classifier.ledger.backlog import Backlog
+from classifier.ledger.write import LedgerWriter
 from classifier.metering.meter import Meter
+from classifier.rating.allowances import AllowanceKey
 from classifier.records import FlowRecord, UsageReport
 
 
@@ -29,7 +34,13 @@ class Outcome:
 
 
 class Session:
-    """A meter under a plan. Also the meter's sink: usage is rated as it comes, flows are put into their order."""
+    """A meter under a plan. Also the meter's sink: usage is rated at the end of its interval, flows are put into their order.
+
+    `interval_seconds` None: intervals are as long as can be, which changes no total; but with a ledger, and under offers to
+    which the order of usage matters, they are the configured ones. `ledger`: where what was rated is kept, and where
+    allowances go on from; `backlog`: keeps what the ledger does not take at once. `on_interval` gets the totals so far
+    whenever an interval is over and written.
+    """
 
     def __init__(
         self,
@@ -38,11 +49,18 @@ class Session:
         log_flows: bool = False,
         interval_seconds: int | None = None,
         seed: int | None = None,
+        ledger: LedgerWriter | None = None,
+        backlog: Backlog | None = None,
+        on_interval: Callable[[UsageReport], None] | None = None,
     ) -> None:
         self._plan = plan
-        rater = plan.rater()
+        self._rater = rater = plan.rater()
+        if interval_seconds is None and (ledger is not None or rater.order_matters()):
+            interval_seconds = plan.configuration.gateway.interval_seconds
         self._application_names = plan.catalogue.application_names
-        self._tally = Tally(rater, self._application_names)
+        self._tally = Tally(rater.programmes, self._application_names)
+        self._gathered = Gathered()
+        self._on_interval = on_interval
         self._listed = (BEYOND_LABEL, *(subscriber.name for subscriber in plan.subscribers))
         self._watch = plan.watch()
         self._names = self._listed
@@ -50,11 +68,24 @@ class Session:
         self._plain_labels: list[str] = []
         self._waiting_flows: list[tuple[int, FlowRecord]] = []
         self._next_serial = 1
-        self.intervals_closed = 0
+        calendar = Calendar(plan.configuration.gateway.zone, rater.edges_ns(), interval_seconds)
+        self._keeper: Keeper | None = None
+        if ledger is not None:
+            self._keeper = Keeper(
+                ledger,
+                rater.programmes,
+                self._application_names,
+                plan.subscribers,
+                plan.periods,
+                self._labels,
+                calendar,
+                backlog,
+            )
+        self._used: dict[AllowanceKey, int] | LedgerAllowances = self._keeper.allowances if self._keeper else {}
         self.meter = Meter(
             plan.lookup,
             plan.subscriber_ranges,
-            Calendar(plan.configuration.gateway.zone, rater.edges_ns(), interval_seconds),
+            calendar,
             self,
             CipherLibrary(),
             listed_subscribers=len(plan.subscribers),
@@ -66,14 +97,23 @@ class Session:
         )
 
     def usage(self, rows: np.ndarray) -> None:
-        self._tally.add(rows)
+        self._gathered.add(rows)
 
     def flows(self, rows: np.ndarray, names: list[bytes]) -> None:
         for entry in flow_records(rows, names, self._application_names, self.subscriber_label):
             heapq.heappush(self._waiting_flows, (entry[0], entry[1]))
 
     def interval(self, start_ns: int, end_ns: int) -> None:
-        self.intervals_closed += 1
+        usage = self._gathered.take()
+        if self._keeper:
+            self._keeper.know(usage)
+        rated = self._rater.rate(usage, self._used)
+        self._used.update(rated.used)
+        self._tally.add(rated)
+        if self._keeper:
+            self._keeper.keep(start_ns, end_ns, rated, self.meter.totals())
+        if self._on_interval:
+            self._on_interval(self.report())
 
     def ended_flows(self) -> Iterator[FlowRecord]:
         """Flows that can be given away in the order in which they began: all that began before them have ended too."""
@@ -93,6 +133,9 @@ class Session:
             numbers = np.arange(self._first_plain + len(self._plain_labels), len(entries))
             self._plain_labels += subscriber_labels(self._listed, entries, numbers)
         return self._plain_labels[place]
+
+    def _labels(self, numbers: np.ndarray) -> list[str]:
+        return subscriber_labels(self._all_names(), self.meter.subscriber_entries(), numbers)
 
     def _all_names(self) -> tuple[str, ...]:
         """Labels of the numbers from 0: those listed, then those that RADIUS or DHCP has named so far."""

@@ -120,7 +120,7 @@ class SubscriberUsages(Sequence[SubscriberUsage]):
 
 def sums_by_key(key: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The distinct values of `key` [n] in order, and for each the sums of its columns of `values` [..., n]."""
-    order = np.argsort(key, kind="stable")
+    order = np.argsort(key)
     key = key[order]
     _, starts = _runs(key)
     return key[starts], np.add.reduceat(values[..., order], starts, axis=-1)

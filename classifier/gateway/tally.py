@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from classifier.catalogue.records import Programme
 from classifier.errors import ConfigurationError
 from classifier.gateway.subscriber_usage import SubscriberUsages, sums_by_key
 from classifier.metering.meter import MeterTotals
 from classifier.rating.offers import PART_CHARGED, PART_DISCOUNTED, PART_ZERO_RATED, REASONS
-from classifier.rating.rate import VOLUMES, Rater
+from classifier.rating.rate import VOLUMES, Rated
 from classifier.records import (
     EVIDENCE,
     EvidenceUsage,
@@ -43,19 +45,20 @@ def _unpack(key: np.ndarray) -> dict[str, np.ndarray]:
 class Tally:
     """Sums of rated usage by subscriber, application, evidence and what became of it. Memory goes with the keys seen."""
 
-    def __init__(self, rater: Rater, application_names: Sequence[str]) -> None:
-        if len(application_names) >= 1 << 14 or len(rater.programmes) >= (1 << 12) - 1:
+    def __init__(self, programmes: Sequence[Programme], application_names: Sequence[str]) -> None:
+        if len(application_names) >= 1 << 14 or len(programmes) >= (1 << 12) - 1:
             raise ConfigurationError("signatures: more than 16,383 applications or 4,094 programmes; leave some out")
-        self._rater = rater
+        self._programmes_by_place = programmes
         self._application_names = application_names
+        self._exhausted: set[tuple[int, str]] = set()
         self._key = np.zeros(0, np.int64)
         self._volumes = np.zeros((len(VOLUMES), 0), np.int64)
 
-    def add(self, usage: np.ndarray) -> None:
-        """Rate and add USAGE_ROW rows."""
-        rated = self._rater.rate(usage)
-        key = np.concatenate([self._key, _pack(rated)])
-        volumes = np.concatenate([self._volumes, np.stack([rated[field] for field in VOLUMES])], axis=1)
+    def add(self, rated: Rated) -> None:
+        """Add what was rated under these programmes."""
+        self._exhausted |= rated.exhausted
+        key = np.concatenate([self._key, _pack(rated.rows)])
+        volumes = np.concatenate([self._volumes, np.stack([rated.rows[field] for field in VOLUMES])], axis=1)
         self._key, self._volumes = sums_by_key(key, volumes)
 
     def report(
@@ -101,11 +104,14 @@ class Tally:
     def _programmes(self, columns: dict[str, np.ndarray], octets: np.ndarray) -> tuple[ProgrammeUsage, ...]:
         """The programmes that paid for something, by name."""
         used = []
+        exhausted = Counter(name for _, name in self._exhausted)
         for place in np.unique(columns["programme"][columns["programme"] >= 0]):
             rows = columns["programme"] == place
-            programme = self._rater.programmes[place]
+            programme = self._programmes_by_place[place]
             subscribers = np.unique(columns["subscriber"][rows]).size
-            used.append(ProgrammeUsage(programme.name, programme.payer, int(octets[rows].sum()), subscribers, 0))
+            paid = int(octets[rows].sum())
+            used_up = exhausted[programme.name]
+            used.append(ProgrammeUsage(programme.name, programme.payer, paid, subscribers, used_up))
         return tuple(sorted(used, key=lambda usage: usage.programme))
 
 

@@ -24,7 +24,8 @@ CHARGED_BECAUSE = {
     "outside_window": ("outside the programme's dates", "outside dates"),
     "not_eligible": ("the subscriber is not eligible", "not eligible"),
     "not_enrolled": ("the subscriber is not enrolled", "not enrolled"),
-    "allowance_not_rated": ("the allowance is not rated yet", "has allowance"),
+    "registered_too_late": ("the subscriber enrolled after the deadline", "too late"),
+    "allowance_exhausted": ("the allowance is used up", "used up"),
 }
 UNMETERED_BECAUSE = {
     "not_ip": "not IP",

@@ -132,6 +132,11 @@ class _Reader:
             except ValueError as error:
                 self.complain(line, f"{column}: {error}")
                 found[column] = _WRONG
+        joined, enrolled = found["joined"], found["enrolled"]
+        if isinstance(joined, date) and isinstance(enrolled, tuple):
+            for programme, day in enrolled:
+                if day < joined:
+                    self.complain(line, f"enrolled: {programme}={day} is before joined ({joined}); mend one of them")
         return found
 
 

@@ -45,11 +45,14 @@ def test_offers_ask_for_an_operator_so_that_none_applies_without_configuration(c
         assert all(group.operator for group in programme.eligible)
 
 
-def test_no_offer_covers_what_anybody_can_rent(catalogue):
+def test_no_offer_without_limit_covers_what_anybody_can_rent(catalogue):
     rented = {"alibaba-cloud", "tencent-cloud", "google-cloud", "alibaba-shared", "google-advertising"}
     for programme in catalogue.programmes:
-        assert programme.applications != "*"
-        assert not rented & set(programme.applications)
+        if programme.applications == "*":
+            assert programme.allowances, programme.name
+            assert programme.enrolment == "required", programme.name
+        else:
+            assert not rented & set(programme.applications)
 
 
 def test_the_folder_is_the_packages_own():

@@ -9,6 +9,7 @@ from ipaddress import ip_network
 import pytest
 
 from classifier.catalogue.load import load_catalogue
+from classifier.catalogue.records import Allowance, Bonus, Step
 from classifier.errors import ConfigurationError
 
 APP = 'name = "shop"\ndomains = ["shop.example"]\n'
@@ -68,9 +69,9 @@ tariff = { currency = "CNY", per_megabyte = "0.10" }
     assert (app.addresses_complete, app.domains_anywhere, app.updated) == (True, ("fna.fbcdn.net",), date(2026, 11, 1))
     (offer,) = catalogue.programmes
     assert (offer.starts, offer.ends) == (date(2013, 11, 1), datetime(2014, 5, 1, tzinfo=UTC))
-    assert (offer.allowance.octets, offer.allowance.per) == (2_000_000_000, "month")
+    assert [(one.octets, one.per) for one in offer.allowances] == [(2_000_000_000, "month")]
     assert (offer.eligible[0].operator, offer.eligible[0].plan, offer.eligible[1].plan) == ("china-mobile", None, "p")
-    assert offer.tariff.per_megabyte == Decimal("0.10")
+    assert offer.tariff.steps_of("china-mobile") == (Step(None, Decimal("0.10")),)
     assert (offer.enrolment, offer.accept, offer.priority) == ("required", "verified", 10)
 
 
@@ -138,6 +139,108 @@ def test_a_mistake_in_a_programme_is_named_with_file_key_and_mend(tmp_path, old,
     assert any(
         problem.startswith(f"{tmp_path / 'programmes' / 'offer.toml'}: ") and told in problem for problem in found
     )
+
+
+CAPPED = OFFER + 'allowance = { octets = 5, per = "day" }\n'
+PRICED = OFFER + 'eligible = [{ operator = "a" }, { operator = "b" }]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (CAPPED + 'allowances = [{ octets = 5, per = "day" }]', "allowances: allowance stands there too"),
+        (OFFER + "allowances = []", "allowances: is an empty list"),
+        (
+            OFFER + 'allowances = [{ octets = 5, per = "day" }, { octets = 0, per = "once" }]',
+            "allowances[2].octets: 0 is too",
+        ),
+        (OFFER + "registered_before = 2014-01-01", "registered_before: nobody registers here"),
+        (OFFER + 'enrolment = "required"\nregistered_before = 2014-01-01T00:00:00Z', "registered_before: 2014-01-01"),
+        (OFFER + "bonus = { octets = 5, months = 2 }", "bonus: everything is given without limit already"),
+        (CAPPED + "bonus = { octets = 5, months = 0 }", "bonus.months: 0 is too small"),
+        (CAPPED + 'bonus = { octets = 5, months = 2, per = "day" }', "bonus.per: must be 'month'"),
+        (
+            CAPPED + "bonus = { octets = 5, months = 2, joined_before = 2013-01-01, enrolled_before = 2013-01-01 }",
+            "bonus: joined_before and enrolled_before",
+        ),
+        (OFFER + '[tariff]\ncurrency = "CNY"', "tariff: has no price"),
+        (OFFER + '[tariff]\ncurrency = "CNY"\nper_megabyte = "-1"', "is not a price"),
+        (OFFER + '[tariff]\ncurrency = "CNY"\nper_megabyte = "1e9"', "is not a price"),
+        (
+            OFFER + '[tariff]\ncurrency = "CNY"\nper_megabyte = "1"\nsteps = [{ per_megabyte = "1" }]',
+            "tariff.steps: per_megabyte stands there too",
+        ),
+        (
+            OFFER + '[tariff]\ncurrency = "CNY"\nsteps = [{ up_to_megabytes = 9, per_megabyte = "3" }, '
+            '{ up_to_megabytes = 9, per_megabyte = "2" }, { per_megabyte = "1" }]',
+            "tariff.steps[2].up_to_megabytes: 9 is not above the step before (9); put the steps in order",
+        ),
+        (
+            OFFER + '[tariff]\ncurrency = "CNY"\nsteps = [{ per_megabyte = "3" }, { per_megabyte = "1" }]',
+            "tariff.steps[1]: has no end, and more steps follow",
+        ),
+        (
+            OFFER + '[tariff]\ncurrency = "CNY"\nsteps = [{ up_to_megabytes = 9, per_megabyte = "3" }]',
+            "tariff.steps[1]: nothing is priced beyond its end",
+        ),
+        (
+            PRICED + '[tariff]\ncurrency = "CNY"\nby_operator.a.per_megabyte = "1"',
+            'tariff.by_operator: no price for the operator "b"',
+        ),
+        (
+            OFFER + '[tariff]\ncurrency = "CNY"\nby_operator.a.per_megabyte = "1"',
+            "tariff: operators beside by_operator have no price",
+        ),
+        (
+            PRICED + '[tariff]\ncurrency = "CNY"\nper_megabyte = "1"\nby_operator.c.per_megabyte = "1"',
+            "tariff.by_operator.c: no group of eligible has this operator",
+        ),
+        (
+            PRICED + '[tariff]\ncurrency = "CNY"\nper_megabyte = "1"\nby_operator.a.per_megabite = "1"',
+            'tariff.by_operator.a.per_megabite: unknown key; did you mean "per_megabyte"?',
+        ),
+    ],
+)
+def test_terms_that_cannot_stand_are_named_with_file_key_and_mend(tmp_path, text, told):
+    write(tmp_path, "apps", "shop", APP)
+    write(tmp_path, "programmes", "offer", text)
+    file = tmp_path / "programmes" / "offer.toml"
+    assert any(problem.startswith(f"{file}: ") and told in problem for problem in problems(tmp_path))
+
+
+def test_allowances_a_bonus_and_prices_by_operator_are_read_as_they_stand(tmp_path):
+    write(tmp_path, "apps", "shop", APP)
+    write(
+        tmp_path,
+        "programmes",
+        "offer",
+        PRICED
+        + """allowances = [{ octets = 300, per = "month" }, { octets = 50, per = "day" }]
+bonus = { octets = 200, months = 12, joined_before = 2013-08-12 }
+enrolment = "required"
+registered_before = 2014-01-01
+[tariff]
+currency = "CNY"
+per_megabyte = "0.10"
+[tariff.by_operator.b]
+steps = [{ up_to_megabytes = 1000, per_megabyte = "0.08" }, { per_megabyte = "0.05" }]
+""",
+    )
+    (offer,) = load_catalogue([tmp_path]).programmes
+    assert offer.allowances == (Allowance(300, "month"), Allowance(50, "day"))
+    assert offer.bonus == Bonus(200, 12, "joined", date(2013, 8, 12))
+    assert offer.registered_before == date(2014, 1, 1)
+    assert offer.tariff.steps_of("a") == (Step(None, Decimal("0.10")),)
+    assert offer.tariff.steps_of("b") == (Step(1000, Decimal("0.08")), Step(None, Decimal("0.05")))
+
+
+@pytest.mark.parametrize(("enrolment", "since"), [("automatic", "joined"), ("required", "enrolled")])
+def test_a_bonus_that_names_no_day_counts_from_joining_or_where_one_enrols_from_that(tmp_path, enrolment, since):
+    write(tmp_path, "apps", "shop", APP)
+    text = f'{CAPPED}enrolment = "{enrolment}"\nbonus = {{ octets = 200, months = 12, per = "month" }}'
+    write(tmp_path, "programmes", "offer", text)
+    (offer,) = load_catalogue([tmp_path]).programmes
+    assert offer.bonus == Bonus(200, 12, since, None)
 
 
 def test_a_window_between_a_date_and_an_instant_is_believed_within_a_day(tmp_path):

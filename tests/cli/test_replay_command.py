@@ -116,13 +116,16 @@ def test_what_a_plan_warns_of_goes_to_standard_error(capfd, tmp_path):
     (tmp_path / "mine" / "programmes").mkdir(parents=True)
     (tmp_path / "mine" / "programmes" / "gift.toml").write_text(
         'name = "gift"\npayer = "operator"\napplications = ["dns"]\nstarts = 2013-11-01\nrate_percent = 0\n'
-        'allowance = { octets = 1000, per = "day" }\n'
+        'eligible = [{ operator = "china-mobil" }]\n'
     )
+    (tmp_path / "subscribers.csv").write_text("subscriber,address,operator\nlin,10.0.0.7,china-mobile\n")
     config = tmp_path / "freeflow.toml"
-    config.write_text('[gateway]\nsignatures = ["builtin", "mine"]\n')
+    config.write_text('[gateway]\nsignatures = ["builtin", "mine"]\nsubscribers = "subscribers.csv"\n')
     ran = run(capfd, "replay", SMALL, "-c", config, "--json")
     assert ran.status == 0
-    assert "programme gift has an allowance" in ran.err
+    (line,) = ran.err.splitlines()
+    assert "gift.toml: eligible[1].operator: no subscriber in" in line
+    assert line.endswith('has "china-mobil"; did you mean "china-mobile"?')
     json.loads(ran.out)
 
 

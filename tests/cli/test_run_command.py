@@ -19,7 +19,7 @@ class StandIn:
     number = signal.SIGINT
     problems = ()
 
-    def __init__(self, interface, plan):
+    def __init__(self, interface, plan, ledger=None, warn=None):
         self.interface, self.report, self.stopped = interface, Session(plan).report(), False
 
     def stop(self):

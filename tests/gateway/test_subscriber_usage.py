@@ -18,11 +18,12 @@ from classifier.gateway.labels import BEYOND_LABEL, subscriber_labels
 from classifier.gateway.tally import Tally
 from classifier.kernels.state import SUBSCRIBER, USAGE_ROW
 from classifier.metering.meter import MeterTotals
-from classifier.rating.offers import PARTS, decide, make_offers
+from classifier.rating.offers import PART_CHARGED, PARTS, make_offers, route
+from classifier.rating.periods import Periods
 from classifier.rating.rate import VOLUMES, Rater
 from classifier.records import EVIDENCE, STANDING, ApplicationUsage, SubscriberUsage
 
-UTC_ZONE = ZoneInfo("UTC")
+UTC_PERIODS = Periods(ZoneInfo("UTC"))
 # Not in the order of the alphabet, as numbers stand for nothing.
 NAMES = ("unknown", "wechat", "facebook", "alipay")
 LABELS = (BEYOND_LABEL, "zoë", "anna", "10.0.0.9", "10.0.0.10", "2001:db8::/64")
@@ -38,9 +39,11 @@ def programme(name: str, application: str, rate_percent: int, accept: str) -> Pr
         starts=date(2013, 11, 1),
         ends=date(2013, 11, 12),
         rate_percent=rate_percent,
-        allowance=None,
+        allowances=(),
+        bonus=None,
         eligible=(),
         enrolment="automatic",
+        registered_before=None,
         accept=accept,
         priority=10,
         tariff=None,
@@ -80,28 +83,30 @@ ROW = st.tuples(
 
 def report_of(*tables, labels_of=None):
     """The report of tables of rows as ROW draws them, added one after the other."""
-    tally = Tally(Rater(PROGRAMMES, NAMES, (), UTC_ZONE), NAMES)
+    rater = Rater(PROGRAMMES, NAMES, (), UTC_PERIODS)
+    tally = Tally(rater.programmes, NAMES)
     for rows in tables:
         usage = np.zeros(len(rows), USAGE_ROW)
         for place, (interval, subscriber, application, evidence, standing, volumes) in enumerate(rows):
             usage[place] = (interval, subscriber, application, evidence, standing, 0, *volumes)
-        tally.add(usage)
+        tally.add(rater.rate(usage, {}))
     return tally.report(TOTALS, labels_of or (lambda numbers: [LABELS[number] for number in numbers]))
 
 
 def twin_of(rows) -> tuple[SubscriberUsage, ...]:
     """The same by the rules alone, a row at a time."""
-    offers = make_offers(PROGRAMMES, UTC_ZONE)
+    offers = make_offers(PROGRAMMES, UTC_PERIODS)
     volumes = defaultdict(lambda: [0] * len(VOLUMES))
     parts = defaultdict(lambda: [0] * len(PARTS))
     because = defaultdict(lambda: defaultdict(int))
     for interval, subscriber, application, evidence, standing, counted in rows:
         key = (LABELS[subscriber], NAMES[application])
-        decision = decide(offers, key[1], EVIDENCE[evidence], STANDING[standing], interval, None, UTC_ZONE)
+        found = route(offers, key[1], EVIDENCE[evidence], STANDING[standing], interval, None, UTC_PERIODS)
+        part = found.claims[0].part if found.claims else PART_CHARGED
         volumes[key] = [old + new for old, new in zip(volumes[key], counted, strict=True)]
-        parts[key][decision.part] += counted[0] + counted[1]
-        if decision.reason is not None:
-            because[key][decision.reason] += counted[0] + counted[1]
+        parts[key][part] += counted[0] + counted[1]
+        if found.reason is not None:
+            because[key][found.reason] += counted[0] + counted[1]
     usages = []
     for label in {label for label, _ in volumes}:
         applications = []

@@ -1,53 +1,36 @@
-"""Who pays: accounting 3, one rule a test; and the tables against the rule taken row by row."""
+"""Which offers pay, in which order, and why not: accounting 3.1 and 3.3, one rule a test."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from itertools import product
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from offer_records import programme
 
-from classifier.catalogue.records import Allowance, Eligibility, Programme
-from classifier.kernels.state import USAGE_ROW
-from classifier.rating.offers import REASONS, decide, instant_ns, make_offers
-from classifier.rating.rate import Rater
-from classifier.records import EVIDENCE, STANDING
+from classifier.catalogue.records import Allowance, Bonus, Eligibility
+from classifier.rating.offers import make_offers, route
+from classifier.rating.periods import Periods, instant_ns
 from classifier.subscribers.load import Subscriber
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+PERIODS = Periods(SHANGHAI)
 NOON_NS = int(datetime(2013, 11, 11, 4, tzinfo=UTC).timestamp()) * 10**9
 LIN = Subscriber("lin", (), "china-mobile", "guangdong", "a", None, (("free", date(2013, 11, 5)),))
 HU = Subscriber("hu", (), "china-telecom", "hunan", "b", None, ())
 
 
-def programme(**changes) -> Programme:
-    fields = {
-        "name": "free",
-        "payer": "alibaba",
-        "applications": ("taobao", "alipay"),
-        "starts": date(2013, 11, 1),
-        "ends": date(2013, 12, 1),
-        "rate_percent": 0,
-        "allowance": None,
-        "eligible": (),
-        "enrolment": "automatic",
-        "accept": "claimed",
-        "priority": 10,
-        "tariff": None,
-        "file": "free.toml",
-    }
-    return Programme(**{**fields, **changes})
-
-
 def outcome(
     *programmes, application="taobao", evidence="claimed", standing="taken_part", at_ns=NOON_NS, subscriber=LIN
 ):
-    decision = decide(make_offers(programmes, SHANGHAI), application, evidence, standing, at_ns, subscriber, SHANGHAI)
-    return decision.programme.name if decision.programme else decision.reason
+    found = routed(
+        *programmes, application=application, evidence=evidence, standing=standing, at_ns=at_ns, who=subscriber
+    )
+    return found.claims[0].programme.name if found.claims else found.reason
+
+
+def routed(*programmes, application="taobao", evidence="claimed", standing="taken_part", at_ns=NOON_NS, who=LIN):
+    return route(make_offers(programmes, PERIODS), application, evidence, standing, at_ns, who, PERIODS)
 
 
 def test_a_programme_pays_for_the_applications_it_covers():
@@ -123,65 +106,56 @@ def test_an_offer_for_everything_asks_for_no_evidence():
     assert outcome(everything, application="unknown", evidence="none") == "free"
 
 
-def test_an_allowance_is_not_given_away_without_being_counted():
-    assert outcome(programme(allowance=Allowance(2_000_000_000, "month"))) == "allowance_not_rated"
+def test_an_offer_for_everything_gives_no_reason_to_those_who_do_not_have_it():
+    gift = programme(name="gift", applications="*", enrolment="required", priority=1)
+    assert outcome(gift, application="unknown", evidence="none", subscriber=HU) == "unknown_application"
+    assert outcome(gift, application="wechat", subscriber=HU) == "no_programme"
+    assert outcome(gift, programme(enrolment="required"), subscriber=HU) == "not_enrolled"
 
 
-PROGRAMMES = (
-    programme(eligible=(Eligibility("china-mobile", None, None),)),
-    programme(name="half", applications=("wechat",), rate_percent=50, accept="verified"),
-    programme(name="later", applications=("wechat", "taobao"), starts=date(2013, 11, 12), ends=None),
-)
-NAMES = ("unknown", "alipay", "taobao", "wechat")
-INSTANTS_NS = (NOON_NS, NOON_NS + 10**14, 0)
+def test_who_registers_on_the_day_of_the_deadline_is_too_late():
+    for deadline, expected in ((date(2013, 11, 6), "free"), (date(2013, 11, 5), "registered_too_late")):
+        assert outcome(programme(enrolment="required", registered_before=deadline)) == expected
 
 
-def assert_rated_as_row_by_row(rows):
-    usage = np.zeros(len(rows), USAGE_ROW)
-    for place, (at_ns, number, application, evidence, standing, octets) in enumerate(rows):
-        usage[place]["interval"] = at_ns
-        usage[place]["subscriber"] = number
-        usage[place]["application"] = application
-        usage[place]["evidence"] = evidence
-        usage[place]["standing"] = standing
-        usage[place]["downlink_octets"] = octets
-    rater = Rater(PROGRAMMES, NAMES, (LIN, HU), SHANGHAI)
-    rated = rater.rate(usage)
-    for row, (at_ns, number, application, evidence, standing, octets) in zip(rated, rows, strict=True):
-        subscriber = {1: LIN, 2: HU}.get(number)
-        expected = decide(
-            make_offers(PROGRAMMES, SHANGHAI),
-            NAMES[application],
-            EVIDENCE[evidence],
-            STANDING[standing],
-            at_ns,
-            subscriber,
-            SHANGHAI,
-        )
-        paying = rater.programmes[row["programme"]] if row["programme"] >= 0 else None
-        reason = REASONS[row["reason"]] if row["reason"] >= 0 else None
-        assert (row["part"], paying, reason) == (expected.part, expected.programme, expected.reason)
-        assert row["downlink_octets"] == octets
+def test_offers_with_an_allowance_are_followed_by_the_next_and_at_last_by_the_subscriber():
+    capped = programme(name="capped", priority=1, allowances=(Allowance(5, "month"),))
+    both = routed(programme(priority=2), capped)
+    assert ([claim.programme.name for claim in both.claims], both.reason) == (["capped", "free"], None)
+    alone = routed(capped)
+    assert ([claim.programme.name for claim in alone.claims], alone.reason) == (["capped"], "allowance_exhausted")
+    assert routed(programme(priority=0), capped).claims[0].limits is None
+    assert len(routed(programme(priority=0), capped).claims) == 1
 
 
-@settings(deadline=None, derandomize=True)
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(INSTANTS_NS),
-            st.integers(0, 5),
-            st.integers(0, len(NAMES) - 1),
-            st.integers(0, len(EVIDENCE) - 1),
-            st.integers(0, len(STANDING) - 1),
-            st.integers(0, 2**40),
-        ),
-        max_size=30,
-    )
-)
-def test_tables_are_rated_as_row_by_row(rows):
-    assert_rated_as_row_by_row(rows)
+def test_allowances_stand_in_the_order_of_the_file_and_the_bonus_behind_them():
+    offer = programme(allowances=(Allowance(9, "once"), Allowance(5, "day")), bonus=Bonus(7, 12, "enrolled", None))
+    (claim,) = routed(offer).claims
+    assert [(limit.octets, limit.per) for limit in claim.limits] == [(9, "once"), (5, "day"), (7, "month")]
+    (claim,) = routed(offer, who=HU).claims
+    assert [limit.octets for limit in claim.limits] == [9, 5]
 
 
-def test_no_two_cases_are_taken_for_one():
-    codes = (range(6), range(len(NAMES)), range(len(EVIDENCE)), range(len(STANDING)))
-    assert_rated_as_row_by_row([(*case, place) for place, case in enumerate(product(INSTANTS_NS, *codes))])
+def bonus_octets(day, bonus, joined, month_starts_on=1):
+    """The bonus of a subscriber at the first instant of a day in Shanghai; 0 where there is none."""
+    periods = Periods(SHANGHAI, month_starts_on)
+    who = Subscriber("mei", (), "", "", "", joined, (("free", joined),))
+    offer = programme(ends=None, starts=date(2010, 1, 1), allowances=(Allowance(1, "month"),), bonus=bonus)
+    at_ns = instant_ns(day, SHANGHAI)
+    (claim,) = route(make_offers((offer,), periods), "taobao", "claimed", "taken_part", at_ns, who, periods).claims
+    return sum(limit.octets for limit in claim.limits[1:])
+
+
+@pytest.mark.parametrize("since", ["joined", "enrolled"])
+def test_a_bonus_is_given_in_the_month_of_joining_and_those_that_follow(since):
+    bonus, joined = Bonus(200, 12, since, None), date(2013, 8, 8)
+    days = (date(2013, 8, 7), date(2013, 8, 8), date(2013, 8, 31), date(2014, 7, 31), date(2014, 8, 1))
+    assert [bonus_octets(day, bonus, joined) for day in days] == [0, 200, 200, 200, 0]
+    # Where months begin on the 20th the first one ends on the 19th of August, and the twelfth on the 19th of July.
+    days = (date(2013, 8, 8), date(2014, 7, 19), date(2014, 7, 20))
+    assert [bonus_octets(day, bonus, joined, 20) for day in days] == [200, 200, 0]
+
+
+def test_who_joins_on_the_day_of_the_deadline_has_no_bonus():
+    for joined, expected in ((date(2013, 8, 10), 200), (date(2013, 8, 11), 0)):
+        assert bonus_octets(date(2013, 9, 1), Bonus(200, 12, "joined", date(2013, 8, 11)), joined) == expected

@@ -1,0 +1,72 @@
+"""Numbers for what comes again and again: subscribers, applications, terms, outcomes, profiles, days, periods.
+
+Rules of this file: a number is given out in memory, at once, and written with the entry that uses it first; what was given
+out for an entry that could not be written is written with the next. A number never means anything else.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Generic, TypeVar
+
+from classifier.ledger.entries import Outcome, Period
+
+Key = TypeVar("Key", bound=tuple)
+
+
+class Numbered(Generic[Key]):
+    """The rows of one table by their columns: those in the ledger, and those that wait for the next entry."""
+
+    def __init__(self, connection: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> None:
+        known = connection.execute(f"SELECT {', '.join(columns)}, id FROM {table}")
+        self._ids: dict[tuple, int] = {tuple(key): number for *key, number in known}
+        self._last = max(self._ids.values(), default=0)
+        self._insert = f"INSERT INTO {table} ({', '.join(columns)}, id) VALUES ({'?, ' * len(columns)}?)"
+        self._waiting: list[tuple] = []
+
+    def __call__(self, key: Key) -> int:
+        """The number of this key, a new one if it has none."""
+        number = self._ids.get(key)
+        if number is None:
+            self._last += 1
+            number = self._ids[key] = self._last
+            self._waiting.append((*key, number))
+        return number
+
+    @property
+    def last(self) -> int:
+        """The highest number there is; they begin at 1."""
+        return self._last
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write those that wait. They go on waiting until `written`, when the transaction is through."""
+        connection.executemany(self._insert, self._waiting)
+
+    def written(self) -> None:
+        self._waiting.clear()
+
+
+class Names:
+    """All of a ledger's numbers, in the order in which they refer to each other."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.application: Numbered[tuple[str]] = Numbered(connection, "application", ("name",))
+        self.programme: Numbered[tuple[str, str, str]] = Numbered(connection, "programme", ("name", "payer", "terms"))
+        self.outcome: Numbered[Outcome] = Numbered(connection, "outcome", Outcome._fields)
+        self.subscriber: Numbered[tuple[str]] = Numbered(connection, "subscriber", ("name",))
+        self.profile: Numbered[tuple[str, str, str]] = Numbered(connection, "profile", ("operator", "province", "plan"))
+        self.day: Numbered[tuple[str, str]] = Numbered(connection, "day", ("day", "month"))
+        self.period: Numbered[Period] = Numbered(connection, "period", Period._fields)
+        self._all = (
+            self.application, self.programme, self.outcome, self.subscriber, self.profile, self.day, self.period
+        )  # fmt: skip
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write all that wait."""
+        for numbered in self._all:
+            numbered.write(connection)
+
+    def written(self) -> None:
+        """What waited is in the ledger."""
+        for numbered in self._all:
+            numbered.written()
