@@ -15,7 +15,8 @@ from frames import ACK, FIN, PSH, RST, SYN, TCP, Sent, client_hello, ip_packet, 
 from meters import APPLICATIONS, RESOLVER, SECOND_NS, START_NS, Outcome, measure
 
 from classifier.catalogue.records import Programme
-from classifier.rating.offers import decide, make_offers
+from classifier.rating.offers import make_offers, route
+from classifier.rating.periods import Periods
 
 ME, YOU = "10.0.0.1", "10.0.0.2"
 FOREIGN = "192.0.2.99"
@@ -97,11 +98,12 @@ def bill(wire: Wire, **limits) -> dict[str, int]:
 
 def billed(outcome: Outcome, starts=date(2000, 1, 1), ends=None) -> dict[str, int]:
     """The bill of what the meter gave, under an offer for [starts, ends) UTC."""
-    offers = make_offers([_offer(starts, ends)], UTC)
+    periods = Periods(UTC)
+    offers = make_offers([_offer(starts, ends)], periods)
     found: dict[str, int] = {}
     for (interval, _, application, evidence, standing), volume in outcome.usage.items():
-        decision = decide(offers, application, evidence, standing, interval, None, UTC)
-        reason = decision.reason or "free"
+        taken = route(offers, application, evidence, standing, interval, None, periods)
+        reason = taken.reason or "free"
         found[reason] = found.get(reason, 0) + volume[0] + volume[1]
     for reason, _, octets in outcome.totals.unmetered:
         if octets:
@@ -123,9 +125,11 @@ def _offer(starts: date, ends: date | None) -> Programme:
         starts=starts,
         ends=ends,
         rate_percent=0,
-        allowance=None,
+        allowances=(),
+        bonus=None,
         eligible=(),
         enrolment="automatic",
+        registered_before=None,
         accept="claimed",
         priority=10,
         tariff=None,
