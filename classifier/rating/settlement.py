@@ -65,6 +65,49 @@ class Debt:
     amount: Decimal | None
 
 
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What no programme paid for: the octets of one operator's subscribers that are their own."""
+
+    operator: str
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """The same month counted a second time, row by row: `intervals` of usage, its `rows` and their octets.
+
+    `differences`: (operator, programme or reason, octets settled, octets recounted) wherever the two are not the same.
+    """
+
+    intervals: int
+    rows: int
+    octets: int
+    differences: tuple[tuple[str, str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One month. `octets` are all of its usage: where no `payer` is named, those of `debts` and `charged` together, else only
+    this payer's debts are there.
+
+    The month is [begins_ns, ends_ns); `covered_until_ns`: where the ledger ends, or the month if that is earlier.
+    `unrecorded_octets` could not be written when they were rated, and stand in no line.
+    """
+
+    month: str
+    timezone: str
+    begins_ns: int
+    ends_ns: int
+    covered_until_ns: int
+    payer: str | None
+    debts: tuple[Debt, ...]
+    charged: tuple[Charged, ...]
+    octets: int
+    recount: Recount
+    unrecorded_octets: int
+
+
 def settle(carried: Iterable[Carried], programmes: Sequence[Programme]) -> tuple[Debt, ...]:
     """A debt for each programme, operator and month, sorted by payer, operator, programme and month.
 
