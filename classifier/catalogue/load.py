@@ -6,7 +6,7 @@ their names, so the same folders give the same catalogue and the same list of pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import classifier
@@ -15,6 +15,7 @@ from classifier.catalogue.files import read_application
 from classifier.catalogue.programme_files import read_programme
 from classifier.catalogue.records import Application, Catalogue, Programme
 from classifier.errors import ConfigurationError
+from classifier.validation import did_you_mean
 
 BUILTIN = "builtin"
 _KINDS: tuple[tuple[str, Callable], ...] = (("apps", read_application), ("programmes", read_programme))
@@ -47,6 +48,29 @@ def load_catalogue(folders: Sequence[Path | str] = (BUILTIN,)) -> Catalogue:
     return Catalogue(applications, programmes)
 
 
+def load_programmes(folder: Path | str, known_applications: Iterable[str]) -> tuple[Programme, ...]:
+    """The programmes alone, of a signatures folder or of a folder of their files, sorted by name.
+
+    They may cover `known_applications`, and what has a file under `apps/` beside them. Raises ConfigurationError with one line
+    per mistake.
+    """
+    path = builtin_folder() if folder == BUILTIN else Path(folder)
+    inside = path / "programmes" if (path / "programmes").is_dir() else path
+    problems: list[str] = []
+    found = _read_files(inside, read_programme, problems, set())
+    if not found and not problems:
+        problems.append(f"{folder}: no programmes in it; name a folder with their files, or with programmes/ in it")
+    known = sorted({*known_applications, *(file.stem for file in (path / "apps").glob("*.toml"))})
+    for programme in found.values():
+        for name in () if programme.applications == "*" else programme.applications:
+            if name not in known:
+                near = did_you_mean(name, known)
+                problems.append(f'{programme.file}: applications: there is no application "{name}"; {near}')
+    if problems:
+        raise ConfigurationError(problems)
+    return tuple(found[name] for name in sorted(found))
+
+
 def _read_folder(path: Path, problems: list[str], unread: set[str]) -> dict[str, dict[str, Application | Programme]]:
     """The records of one folder by kind and name. The names of files that give no record go into `unread`."""
     found: dict[str, dict[str, Application | Programme]] = {}
@@ -56,14 +80,20 @@ def _read_folder(path: Path, problems: list[str], unread: set[str]) -> dict[str,
     if not any((path / kind).is_dir() for kind, _ in _KINDS):
         problems.append(f"{path}: neither apps/ nor programmes/ in it; put the files into these")
     for kind, read in _KINDS:
-        records = found.setdefault(kind, {})
-        for file in sorted((path / kind).glob("*.toml")):
-            record = read(file, problems)
-            if record is None:
-                unread.add(file.stem)
-                continue
-            if record.name in records:
-                other = records[record.name].file
-                problems.append(f'{file}: name: "{record.name}" is the name in {other} too; give it another')
-            records[record.name] = record
+        found[kind] = _read_files(path / kind, read, problems, unread)
     return found
+
+
+def _read_files(folder: Path, read: Callable, problems: list[str], unread: set[str]) -> dict:
+    """The records of the files in a folder by name. The names of files that give no record go into `unread`."""
+    records: dict[str, Application | Programme] = {}
+    for file in sorted(folder.glob("*.toml")):
+        record = read(file, problems)
+        if record is None:
+            unread.add(file.stem)
+            continue
+        if record.name in records:
+            other = records[record.name].file
+            problems.append(f'{file}: name: "{record.name}" is the name in {other} too; give it another')
+        records[record.name] = record
+    return records

@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import NoReturn
 
 from classifier.cli.output import say
-from classifier.errors import CaptureError
+from classifier.errors import CaptureError, ConfigurationError
 
 STANDARD_INPUT = "-"
 BATCH_FRAMES_MAX = 1 << 20
@@ -93,6 +94,23 @@ def comma_list(text: str) -> list[str]:
     if not all(words):
         raise argparse.ArgumentTypeError(f'"{text}" has an empty place in its list')
     return words
+
+
+def moment(text: str, option: str) -> date | datetime:
+    """A day or a time out of an option's text. ConfigurationError if it is neither."""
+    try:
+        found = date.fromisoformat(text) if len(text) == len("2013-11-11") else datetime.fromisoformat(text)
+    except ValueError:
+        mend = "write it like 2013-11-11 or 2013-11-11T09:00+08:00"
+        raise ConfigurationError(f'{option}: "{text}" is not a time; {mend}') from None
+    if not 1678 <= found.year <= 2261:  # what nanoseconds in 64 bits hold
+        raise ConfigurationError(f'{option}: "{text}" is out of range; name a year from 1678 to 2261')
+    return found
+
+
+def local(found: date | datetime, zone: tzinfo) -> date | datetime:
+    """A time without an offset is one in `zone`."""
+    return found.replace(tzinfo=zone) if isinstance(found, datetime) and found.tzinfo is None else found
 
 
 def _batch_frames(text: str) -> int:

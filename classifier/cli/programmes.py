@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import NamedTuple
 
-from classifier.cli.arguments import add_config, new_command
+from classifier.cli.arguments import add_config, local, moment, new_command
 from classifier.cli.output import Output, say
 from classifier.errors import ConfigurationError
 from classifier.reports.columns import Line
@@ -33,7 +33,7 @@ example:
     "explain": """\
 example:
   freeflow programmes explain --subscriber lin --at 2013-11-11T09:00 -c freeflow.toml
-      tells what Lin gets then, what is left of it, and why the other programmes do not apply""",
+      tells what Lin gets then, what is left of it by the ledger, and why the other programmes do not apply""",
 }
 
 
@@ -68,6 +68,9 @@ def add_command(commands) -> None:
     )
     explain.add_argument(
         "--at", metavar="TIME", required=True, help="like 2013-11-11 or 2013-11-11T09:00, local unless it has an offset"
+    )
+    explain.add_argument(
+        "--ledger", metavar="FILE", type=Path, help="what was used of allowances (default: that of the configuration)"
     )
     explain.set_defaults(execute=execute_explain)
     for action in (check, listing, show, explain):
@@ -128,14 +131,12 @@ def execute_explain(arguments: Namespace) -> int:
 
     known = _load(arguments.config)
     periods = _periods(known)
-    moment = _moment(arguments.at)
-    if isinstance(moment, datetime) and moment.tzinfo is None:
-        moment = moment.replace(tzinfo=periods.zone)
-    at_ns = instant_ns(moment, periods.zone)
+    at_ns = instant_ns(local(moment(arguments.at, "--at"), periods.zone), periods.zone)
     number = _subscriber_number(arguments.subscriber, known)
     subscriber = known.subscribers[number - 1] if number else None
-    # Without a ledger nothing was used yet.
-    explained = explain(known.catalogue.programmes, subscriber, number, at_ns, periods, {})
+    label = subscriber.name if subscriber else _plain_label(arguments.subscriber)
+    used = _used(arguments.ledger or known.configuration.ledger.path, label, number)
+    explained = explain(known.catalogue.programmes, subscriber, number, at_ns, periods, used)
     answer = pages.explain_json(arguments.subscriber, subscriber, at_ns, periods, explained)
     if arguments.json:
         return _write_json(answer)
@@ -144,15 +145,23 @@ def execute_explain(arguments: Namespace) -> int:
     return 0
 
 
-def _moment(text: str) -> date | datetime:
-    try:
-        moment = date.fromisoformat(text) if len(text) == len("2013-11-11") else datetime.fromisoformat(text)
-    except ValueError:
-        mend = "write it like 2013-11-11 or 2013-11-11T09:00+08:00"
-        raise ConfigurationError(f'--at: "{text}" is not a time; {mend}') from None
-    if not 1678 <= moment.year <= 2261:  # what nanoseconds in 64 bits hold
-        raise ConfigurationError(f'--at: "{text}" is out of range; name a year from 1678 to 2261')
-    return moment
+def _used(ledger: Path | None, label: str, number: int) -> dict:
+    """What the subscriber of this label has used of allowances; nothing where there is no ledger, or none yet."""
+    from classifier.ledger.read import LedgerReader
+    from classifier.rating.allowances import AllowanceKey
+
+    if ledger is None or not ledger.exists():
+        return {}
+    with LedgerReader(ledger) as reader:
+        known = reader.subscriber_number(label)
+        figures = {} if known is None else reader.allowances_of(known)
+    return {AllowanceKey(number, *period): octets for period, octets in figures.items()}
+
+
+def _plain_label(address: str) -> str:
+    """What a subscriber in no file is called: its address, or of IPv6 its /64."""
+    found = ip_address(address)
+    return str(found) if found.version == 4 else str(ip_network((found, 64), strict=False))
 
 
 def _subscriber_number(sought: str, known: Known) -> int:

@@ -166,8 +166,8 @@ class Keeper:
         by_period: dict[tuple, list[tuple[int, int]]] = {}
         for (subscriber, *period), octets in used.items():
             by_period.setdefault(tuple(period), []).append((subscriber, octets))
-        for period, figures in by_period.items():
-            subscribers, octets = np.array(figures, np.int64).T
+        for period in sorted(by_period):
+            subscribers, octets = np.array(by_period[period], np.int64).T
             yield Period(*period), self._numbers[subscribers], octets
 
     def _outcomes(self, rows: np.ndarray) -> np.ndarray:

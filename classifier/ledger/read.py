@@ -167,6 +167,23 @@ class LedgerReader:
         )
         return {reason: (frames, octets) for reason, frames, octets in self._ask(asked, _range(begin_ns, end_ns))}
 
+    def unmetered_of(self, entry: int) -> tuple[tuple[str, int, int], ...]:
+        """(reason, frames, octets) of one entry."""
+        return tuple(self._ask("SELECT reason, frames, octets FROM unmetered WHERE entry = ?", (entry,)))
+
+    def lost_octets(self) -> int:
+        """What undecided flows held at the end of the last entry of each run: nothing, where a run could end in peace."""
+        (octets,) = self._one(
+            "SELECT coalesce(sum(pending_octets), 0) FROM entry WHERE id IN (SELECT max(id) FROM entry GROUP BY run)"
+        )
+        return octets
+
+    def cut_intervals(self, moment_ns: int) -> int:
+        """How many pieces of usage are of an interval that began before this moment and ended after it."""
+        asked = "SELECT count(*) FROM usage WHERE begins_ns < ?1 AND ends_ns > ?1"
+        (count,) = self._one(asked, (moment_ns,))
+        return count
+
     def day_totals(self, first_day: str | None = None, end_day: str | None = None) -> Iterator[DayTotal]:
         """The sums of all usage from `first_day` (2013-11-05) to before `end_day`, by day, profile and outcome."""
         asked = (

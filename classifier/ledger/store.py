@@ -50,6 +50,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         if version < len(schema.MIGRATIONS):
             raise LedgerError(f"{path}: is empty or of an older freeflow; write to it once with this one")
         connection = sqlite3.connect(_uri(path), uri=True, timeout=READING_WAITS_S, isolation_level=None)
+        connection.execute("PRAGMA query_only = ON")
         # One state for all that is read.
         connection.execute("BEGIN")
         return connection
@@ -104,6 +105,7 @@ def _check_kind(path: Path) -> int:
     """The version of the ledger in this file; 0 for an empty file. LedgerError for anything else."""
     if path.is_dir():
         raise LedgerError(f"{path}: is a directory; name a ledger file in it")
+    # A process that was killed may have left something to be put in order first, so not "ro".
     connection = sqlite3.connect(_uri(path), uri=True, timeout=READING_WAITS_S)
     try:
         (kind,) = connection.execute("PRAGMA application_id").fetchone()
@@ -139,7 +141,8 @@ def _lock(path: Path) -> sqlite3.Connection:
 
 
 def _uri(path: Path) -> str:
-    return f"{path.absolute().as_uri()}?mode=ro"
+    """To read and write what is there. SQLite opens it to read alone where that is all that is allowed."""
+    return f"{path.absolute().as_uri()}?mode=rw"
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -6,7 +6,9 @@ it raised is not there, and may be written again.
 
 from __future__ import annotations
 
+import glob
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +59,7 @@ class LedgerWriter:
 
     def begin_run(self, run: Run) -> int:
         """Write down what runs from now on; gives back its number."""
-        in_force = [self._names.programme(programme) for programme in run.programmes]
+        in_force = [self._names.programme(programme) for programme in sorted(run.programmes)]
         number = self._run + 1
         with self.transaction():
             self._names.write(self._connection)
@@ -215,6 +217,25 @@ class LedgerWriter:
             raise LedgerError(
                 f"{self.path}: cannot be written ({reason_of(error)}); make room or mend the disk"
             ) from None
+
+
+@contextmanager
+def new_ledger(path: Path | str) -> Iterator[LedgerWriter]:
+    """A writer of a ledger that appears under its name when all of it is written, and else not at all.
+
+    Raises LedgerError if there is something of this name.
+    """
+    path = Path(path)
+    if path.exists():
+        raise LedgerError(f"{path}: is there already; name a new file")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with LedgerWriter(part) as writer, writer.transaction():
+            yield writer
+        part.rename(path)
+    finally:
+        for leftover in path.parent.glob(f"{glob.escape(part.name)}*"):
+            leftover.unlink()
 
 
 def narrowed(column: np.ndarray) -> bytes:

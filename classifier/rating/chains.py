@@ -82,12 +82,14 @@ def lay(octets: np.ndarray, subscriber: np.ndarray, held: np.ndarray, limits_of_
 
     `held` i8[subscribers, limits]: what each limit still holds; `limits_of_claims`: how many of them belong to each claim.
     """
-    ends = np.cumsum(held, axis=1)
-    edges = ends[:, np.cumsum(limits_of_claims) - 1]
     end = np.cumsum(octets)
     start = end - octets
     ends_of_subscribers = np.append(np.flatnonzero(np.diff(subscriber)), len(octets) - 1)
     used = np.diff(end[ends_of_subscribers], prepend=0)
+    # An allowance may be all that 64 bits hold: more than is used of it does not matter, and would not add up.
+    held = np.minimum(held, used[:, None] + 1)
+    ends = np.cumsum(held, axis=1)
+    edges = ends[:, np.cumsum(limits_of_claims) - 1]
     offset = (end[ends_of_subscribers] - used)[subscriber]
     start, end = start - offset, end - offset
     row_edges = edges[subscriber]

@@ -6,6 +6,9 @@ import json
 
 import pytest
 from command import mistakes, run
+from ledgers import at_ns, make_ledger
+
+from classifier.ledger.entries import Period
 
 OFFERS = {
     "package": """applications = ["taobao", "alipay"]
@@ -190,3 +193,26 @@ def test_a_time_with_an_offset_is_that_instant(capfd, config):
 def test_what_cannot_be_explained_is_told_in_one_line(capfd, config, subscriber, at, told):
     (line,) = mistakes(run(capfd, "programmes", "explain", "--subscriber", subscriber, "--at", at, "-c", config))
     assert told in line
+
+
+def test_explain_takes_what_was_used_from_the_ledger(capfd, config):
+    # The month of 20 November began at 16:00 UTC of the 19th. Of an earlier month, or by another, nothing is taken away.
+    begins_ns = at_ns(2013, 11, 19, 16)
+    periods = {
+        begins_ns: [
+            (Period("package", 0, begins_ns), {"lin": 1_999_999_990, "hu": 5}),
+            (Period("package", 0, at_ns(2013, 10, 19, 16)), {"lin": 7}),
+        ]
+    }
+    path = make_ledger(config.with_name("usage.db"), [(begins_ns, [])], periods=periods)
+    asked = ("programmes", "explain", "--subscriber", "lin", "--at", "2013-12-19T23:59", "-c", config, "--json")
+
+    def left(*more):
+        answer = json.loads(run(capfd, *asked, *more).out)
+        (package,) = (one for one in answer["programmes"] if one["programme"] == "package")
+        return [one["left_octets"] for one in package["allowances"]]
+
+    assert left() == [2_000_000_000, 1_500_001, 200_000_000]
+    assert left("--ledger", path) == [10, 1_500_001, 200_000_000]
+    config.write_text(config.read_text() + '[ledger]\npath = "usage.db"\n')
+    assert left() == [10, 1_500_001, 200_000_000]

@@ -13,6 +13,7 @@ from datetime import datetime
 from ipaddress import ip_address
 from zoneinfo import ZoneInfo
 
+from classifier.catalogue.load import builtin_folder
 from classifier.gateway.plan import load_plan
 from classifier.gateway.replay import replay
 from classifier.ledger.read import LedgerReader
@@ -111,6 +112,13 @@ def replayed(tmp_path, subscribers, visits, programmes=None, ledger=None):
     assert outcome.problems == ()
     assert outcome.report.observed_octets == sum(visit.octets for visit in visits)
     return outcome.report
+
+
+def with_tariff():
+    """Alibaba's file as it ships, and prices, which nobody published: 0.10 a MB, to China Unicom 0.08 from the 1,000th on."""
+    text = (builtin_folder() / "programmes" / "alibaba-free-flow.toml").read_text("utf-8")
+    steps = '[{ up_to_megabytes = 1000, per_megabyte = "0.10" }, { per_megabyte = "0.08" }]'
+    return f'{text}\n[tariff]\ncurrency = "CNY"\nper_megabyte = "0.10"\nby_operator.china-unicom.steps = {steps}\n'
 
 
 def parts_of(ledger):

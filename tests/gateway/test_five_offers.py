@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from offer_captures import Visit, paid, parts, replayed
+from offer_captures import Visit, paid, parts, replayed, with_tariff
 
-from classifier.catalogue.load import builtin_folder, load_catalogue
+from classifier.catalogue.load import load_catalogue
 from classifier.rating.settlement import Carried, settle
 
 FACEBOOK, WECHAT, YIXIN = "www.facebook.com", "short.weixin.qq.com", "www.yixin.im"
@@ -95,13 +95,6 @@ def test_yixin_is_free_on_china_telecom_and_registration_in_2013_gives_300_mb_of
         "yixin-telecom": "operator",
         "yixin-registration-gift": "operator",
     }
-
-
-def with_tariff():
-    """Alibaba's file as it ships, and prices, which nobody published: 0.10 a MB, to China Unicom 0.08 from the 1,000th on."""
-    text = (builtin_folder() / "programmes" / "alibaba-free-flow.toml").read_text("utf-8")
-    steps = '[{ up_to_megabytes = 1000, per_megabyte = "0.10" }, { per_megabyte = "0.08" }]'
-    return f'{text}\n[tariff]\ncurrency = "CNY"\nper_megabyte = "0.10"\nby_operator.china-unicom.steps = {steps}\n'
 
 
 def test_alibaba_pays_for_2_gb_a_month_of_five_applications_together(tmp_path):

@@ -294,6 +294,16 @@ def test_an_allowance_made_smaller_than_what_was_used_gives_nothing_and_owes_not
     assert book.used[key] == 80
 
 
+def test_allowances_may_be_as_large_as_a_counter_holds():
+    book = Book(
+        (programme(allowances=(Allowance(5, "month"), Allowance(2**63 - 1, "month"), Allowance(2**63 - 1, "day"))),)
+    )
+    book.add([(at(2013, 11, 5), 1, "taobao", "claimed", "taken_part", 0, 2**40)])
+    assert book.paid() == {(1, "free"): 2**40}
+    assert sorted(book.used.values()) == [5, 2**40 - 5]
+    assert book.exhausted == set()
+
+
 def test_a_programme_is_used_up_only_when_nothing_is_left_of_any_of_its_allowances():
     # On the 7th a day's 10 have come back, though the 5 that were given once are used. WeChat's octet makes that day one in
     # which an allowance is reached, so that Taobao is looked at, too.
