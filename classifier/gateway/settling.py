@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from classifier.catalogue.records import Programme
 from classifier.catalogue.terms import programme_of
 from classifier.errors import ConfigurationError
+from classifier.gateway.ledger_sums import ledger_periods
 from classifier.ledger.backlog import UNRECORDED
 from classifier.ledger.read import DayTotal, LedgerReader, OutcomeName
-from classifier.rating.periods import ALWAYS_NS, Periods, instant_ns
-from classifier.rating.settlement import Carried, Charged, Debt, Recount, Settlement, settle
+from classifier.rating.periods import ALWAYS_NS, instant_ns
+from classifier.rating.settlement import Charged, Recount, Settlement, settle_terms
 from classifier.rating.statement import Given, Statement, StatementLine, given, in_order
 from classifier.validation import did_you_mean
 
@@ -40,10 +40,7 @@ class MonthBook:
         self.months = sorted(self._totals)
         if not self.months:
             raise ConfigurationError(f"{reader.path}: holds no usage yet; there is nothing to settle")
-        runs = reader.runs()
-        last = runs[max(runs)]
-        self._timezone = last.timezone
-        self._periods = Periods(ZoneInfo(last.timezone), last.month_starts_on)
+        self._periods = ledger_periods(reader)
         self._run_of = {entry.entry: entry.run for entry in reader.entries()}
 
     def check(self, month: str | None, payer: str | None) -> None:
@@ -62,37 +59,23 @@ class MonthBook:
         totals = self._totals[month]
         begins_ns, ends_ns = self._bounds(month)
         charged: dict[str, int] = defaultdict(int)
-        volumes: dict[tuple, int] = defaultdict(int)
-        version: dict[tuple, Programme] = {}
+        carried: dict[tuple[Programme, str, str], int] = defaultdict(int)
         for total in totals:
             outcome, octets = self._outcomes[total.outcome], total.uplink_octets + total.downlink_octets
             if outcome.terms is None:
                 charged[total.profile.operator] += octets
-                continue
-            programme = self._programmes[outcome.terms]
-            key = (programme.name, programme.payer, programme.tariff)
-            version[key] = programme
-            volumes[key, total.profile.operator] += octets
-        debts: list[Debt] = []
-        for key, programme in version.items():
-            carried = [
-                Carried(programme.name, operator, month, octets)
-                for (one, operator), octets in volumes.items()
-                if one == key
-            ]
-            debts += settle(carried, [programme])
-        debts = [debt for debt in debts if payer in (None, debt.payer)]
-        debts.sort(key=lambda debt: (debt.payer, debt.operator, debt.programme, debt.currency or "", debt.octets))
+            else:
+                carried[self._programmes[outcome.terms], total.profile.operator, month] += octets
         return Settlement(
             month=month,
-            timezone=self._timezone,
+            timezone=self._periods.zone.key,
             begins_ns=begins_ns,
             ends_ns=ends_ns,
             covered_until_ns=self._covered_until_ns(ends_ns),
             payer=payer,
-            debts=tuple(debts),
+            debts=tuple(debt for debt in settle_terms(carried) if payer in (None, debt.payer)),
             charged=tuple(Charged(operator, octets) for operator, octets in sorted(charged.items()) if payer is None),
-            octets=sum(charged.values()) + sum(volumes.values()),
+            octets=sum(charged.values()) + sum(carried.values()),
             recount=self._recount(month, totals),
             unrecorded_octets=self._reader.unmetered(begins_ns, ends_ns).get(UNRECORDED, (0, 0))[1],
         )
@@ -115,7 +98,7 @@ class MonthBook:
             subscriber,
             *profiles[of_subscriber[number]],
             month=month,
-            timezone=self._timezone,
+            timezone=self._periods.zone.key,
             covered_until_ns=self._covered_until_ns(ends_ns),
             ends_ns=ends_ns,
             lines=in_order(_merged([(self._line(self._outcomes[one]), sums[one].tolist()) for one in used])),

@@ -8,7 +8,7 @@ hand. The price counts for every octet that the programme carried, whatever rate
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact
 
@@ -119,7 +119,22 @@ def settle(carried: Iterable[Carried], programmes: Sequence[Programme]) -> tuple
     for entry in carried:
         volumes[entry.programme, entry.operator, entry.month] += entry.octets
     debts = [_debt(named[name], operator, month, octets) for (name, operator, month), octets in volumes.items()]
-    return tuple(sorted(debts, key=lambda debt: (debt.payer, debt.operator, debt.programme, debt.month)))
+    return tuple(sorted(debts, key=_order))
+
+
+def settle_terms(carried: Mapping[tuple[Programme, str, str], int]) -> tuple[Debt, ...]:
+    """The same for octets by (programme under its terms of the time, operator, month).
+
+    Terms that changed in something else than tariff and payer are one programme still, whose volume goes through the steps
+    once; where one of these two changed there is a debt under each.
+    """
+    of_price: dict[tuple, tuple[Programme, list[Carried]]] = {}
+    for (programme, operator, month), octets in carried.items():
+        key = (programme.name, programme.payer, programme.tariff)
+        _, volumes = of_price.setdefault(key, (programme, []))
+        volumes.append(Carried(programme.name, operator, month, octets))
+    debts = [debt for programme, volumes in of_price.values() for debt in settle(volumes, [programme])]
+    return tuple(sorted(debts, key=_order))
 
 
 def priced(octets: int, steps: Sequence[Step]) -> tuple[PricedStep, ...]:
@@ -137,6 +152,10 @@ def priced(octets: int, steps: Sequence[Step]) -> tuple[PricedStep, ...]:
 def rounded(amount: Decimal, currency: str) -> Decimal:
     """The one place where money is rounded: to the currency's minor unit, half up, as invoices are."""
     return amount.quantize(Decimal(1).scaleb(-_MINOR_DIGITS.get(currency, 2)), ROUND_HALF_UP, _ROUNDING)
+
+
+def _order(debt: Debt) -> tuple:
+    return debt.payer, debt.operator, debt.programme, debt.month, debt.currency or "", debt.octets
 
 
 def _debt(programme: Programme, operator: str, month: str, octets: int) -> Debt:

@@ -17,7 +17,7 @@ from classifier.reports.words import count_text, octets_text, printable, reason_
 PARTS = ("zero_rated", "discounted", "charged")
 _COLUMNS = (
     Column("application", least=12),
-    *(Column(heading, right=True) for heading in ("sent", "received", "free", "reduced", "charged")),
+    *(Column(heading, right=True) for heading in ("sent", "received", "free", "discounted", "charged")),
 )
 CSV_HEADER = (
     "subscriber", "month", "application", "part", "programme", "payer", "rate_percent", "reason", "uplink_octets",
@@ -46,7 +46,9 @@ def statement_lines(statement: Statement, width: int) -> list[Line]:
     rows.append(("together", *(_volume(one) for one in (sent, statement.octets() - sent, *sums))))
     lines += [Line(""), *table_lines(_COLUMNS, rows, [*[""] * (len(rows) - 1), "heading"], width)]
     lines += [Line(""), *_paid_lines(statement)]
-    exact = ", ".join(f"{octets:,} {name}" for octets, name in zip(sums, ("free", "reduced", "charged"), strict=True))
+    exact = ", ".join(
+        f"{octets:,} {name}" for octets, name in zip(sums, ("free", "discounted", "charged"), strict=True)
+    )
     return [*lines, Line(""), Line(f"{statement.octets():,} octets, each in one place: {exact}.")]
 
 
@@ -106,7 +108,7 @@ def statement_csv(statement: Statement) -> str:
 
 
 def _paid_lines(statement: Statement) -> list[Line]:
-    """Who paid for what was free or reduced, what is left of it, and why the rest is charged."""
+    """Who paid for what was free or discounted, what is left of it, and why the rest is charged."""
     paid: dict[tuple, int] = defaultdict(int)
     charged: dict[str, int] = defaultdict(int)
     for line in statement.lines:

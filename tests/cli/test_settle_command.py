@@ -189,10 +189,10 @@ def test_a_statement_has_every_octet_once_with_its_payer_or_its_reason(capfd, le
     assert "of 2.00 GB a month: used 1.23 GB, 765 MB left" in page
     assert "1.23 GB free by package, on the account of alibaba" in page
     assert "41.0 kB charged: no programme covers the application" in page
-    assert "1,234,608,890 octets, each in one place: 1,234,567,890 free, 0 reduced, 41,000 charged." in page
+    assert "1,234,608,890 octets, each in one place: 1,234,567,890 free, 0 discounted, 41,000 charged." in page
 
 
-def test_a_statement_tells_a_reduced_price_and_an_empty_month(capfd, ledger):
+def test_a_statement_tells_a_discounted_price_and_an_empty_month(capfd, ledger):
     page = run(capfd, "settle", ledger, "--month", "2013-11", "--subscriber", "mei").out
     assert "100 MB at 11 % of the price by card, on the account of your operator" in page
     assert "Nothing was used." in run(capfd, "settle", ledger, "--month", "2013-10", "--subscriber", "mei").out
