@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from classifier.catalogue.records import Programme
 from classifier.catalogue.terms import programme_of
 from classifier.errors import ConfigurationError
 from classifier.gateway.ledger_sums import ledger_periods
@@ -59,13 +58,14 @@ class MonthBook:
         totals = self._totals[month]
         begins_ns, ends_ns = self._bounds(month)
         charged: dict[str, int] = defaultdict(int)
-        carried: dict[tuple[Programme, str, str], int] = defaultdict(int)
+        by_terms: dict[tuple[int, str], int] = defaultdict(int)
         for total in totals:
             outcome, octets = self._outcomes[total.outcome], total.uplink_octets + total.downlink_octets
             if outcome.terms is None:
                 charged[total.profile.operator] += octets
             else:
-                carried[self._programmes[outcome.terms], total.profile.operator, month] += octets
+                by_terms[outcome.terms, total.profile.operator] += octets
+        carried = {(self._programmes[one], operator, month): octets for (one, operator), octets in by_terms.items()}
         return Settlement(
             month=month,
             timezone=self._periods.zone.key,

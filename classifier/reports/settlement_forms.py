@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import groupby
 
-from classifier.rating.settlement import MEGABYTE_OCTETS, Debt, PricedStep, Settlement
+from classifier.rating.settlement import Debt, PricedStep, Settlement
 from classifier.reports.columns import Column, Line, table_lines
-from classifier.reports.words import time_text
+from classifier.reports.words import printable, time_text
 
 _COLUMNS = (
     Column("who owes whom, and for what", least=20),
@@ -50,22 +51,31 @@ def settlement_lines(settlement: Settlement, width: int) -> list[Line]:
     for (payer, operator), group in groupby(settlement.debts, key=lambda debt: (debt.payer, debt.operator)):
         debts = list(group)
         octets = sum(debt.octets for debt in debts)
-        add("subscriber", _who(payer, operator, debts), octets, amount=_amounts(debts))
+        add("subscriber", _who(payer, operator), octets, amount=_amounts(debts))
         for debt in debts:
             why = "" if debt.amount is not None or payer == "operator" else "no price agreed"
             add("", f"  {debt.programme}", debt.octets, why, _amount(debt.currency, debt.amount))
             for begins, step in _with_begins(debt.steps):
-                add("", f"    {_step(begins, step)}", step.octets, f"{step.step.per_megabyte} a MB", plain(step.amount))
+                add(
+                    "",
+                    f"    {_step(begins, step)}",
+                    step.octets,
+                    f"{step.step.per_megabyte} a MB",
+                    _grouped(step.amount),
+                )
     for charged in settlement.charged:
-        add("subscriber", f"charged to subscribers of {charged.operator or _NOBODY}", charged.octets)
+        add("subscriber", f"charged: {charged.operator or _NOBODY}", charged.octets)
     if settlement.payer is None:
         add("heading", "all usage of the month", settlement.octets)
     lines = [Line(f"settlement of {settlement.month}, {settlement.timezone}", "heading")]
     if not rows:
-        lines.append(Line(f"{settlement.payer}: no programme of theirs carried anything in this month"))
+        lines.append(Line(printable(f"{settlement.payer}: no programme of theirs carried anything in this month")))
     else:
         lines += table_lines(_COLUMNS, rows, styles, width)
-    return [*lines, Line(""), *(Line(text, "notice" if loud else "") for text, loud in _remarks(settlement))]
+    lines.append(Line(""))
+    for text, loud in _remarks(settlement):
+        lines += [Line(one, "notice" if loud else "") for one in textwrap.wrap(printable(text), max(width, 40))]
+    return lines
 
 
 def settlement_json(settlements: Sequence[Settlement]) -> dict:
@@ -99,6 +109,11 @@ def plain(amount: Decimal) -> str:
     text = f"{amount:f}"
     whole, _, rest = text.partition(".")
     return f"{whole}.{rest.rstrip('0'):0<2}"
+
+
+def _grouped(amount: Decimal) -> str:
+    whole, _, rest = plain(amount).partition(".")
+    return f"{int(whole):,}.{rest}"
 
 
 def difference_texts(settlement: Settlement) -> list[str]:
@@ -172,11 +187,9 @@ def _remarks(settlement: Settlement) -> Iterable[tuple[str, bool]]:
         )
 
 
-def _who(payer: str, operator: str, debts: Sequence[Debt]) -> str:
+def _who(payer: str, operator: str) -> str:
     if payer == "operator":
         return f"{operator or _NOBODY} bears itself"
-    if all(debt.amount is None for debt in debts):
-        return f"{payer} owes {operator or _NOBODY} nothing"
     return f"{payer} owes {operator or _NOBODY}"
 
 
@@ -197,8 +210,7 @@ def _step(begins: int, one: PricedStep) -> str:
     until = one.step.up_to_megabytes
     if until is None:
         return f"beyond {begins:,} MB" if begins else "every MB"
-    full = "" if one.octets == (until - begins) * MEGABYTE_OCTETS else ", in part"
-    return f"from {begins:,} to {until:,} MB{full}"
+    return f"to {until:,} MB"
 
 
 def _with_begins(steps: Sequence[PricedStep]) -> list[tuple[int, PricedStep]]:

@@ -28,8 +28,8 @@ CSV_HEADER = (
 def statement_lines(statement: Statement, width: int) -> list[Line]:
     """The page."""
     known = ", ".join(one for one in (statement.operator, statement.province, statement.plan) if one)
-    head = f"{printable(statement.subscriber)}{f' ({known})' if known else ''}: your usage in {statement.month}"
-    lines = [Line(head, "heading")]
+    head = f"{statement.subscriber}{f' ({known})' if known else ''}: your usage in {statement.month}"
+    lines = [Line(printable(head), "heading")]
     if statement.covered_until_ns < statement.ends_ns:
         until = time_text(statement.covered_until_ns)[:19].replace("T", " ")
         lines.append(Line(f"until {until} UTC", "notice"))
@@ -120,7 +120,8 @@ def _paid_lines(statement: Statement) -> list[Line]:
     for (programme, payer, rate), octets in sorted(paid.items(), key=lambda item: (-item[1], item[0])):
         whose = "your operator" if payer == "operator" else payer
         cost = "free" if rate == 0 else f"at {rate} % of the price"
-        lines.append(Line(f"{octets_text(octets)} {cost} by {programme}, on the account of {whose}", "free"))
+        told = f"{octets_text(octets)} {cost} by {programme}, on the account of {whose}"
+        lines.append(Line(printable(told), "free"))
         lines += [Line(f"    {_given_text(one)}") for one in statement.given if one.programme == programme]
     for reason, octets in sorted(charged.items(), key=lambda item: (-item[1], item[0])):
         lines.append(Line(f"{octets_text(octets)} charged: {reason_text(reason)}"))

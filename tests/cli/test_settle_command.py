@@ -100,7 +100,7 @@ def test_each_payer_owes_each_operator_its_volume_by_the_steps_of_its_tariff(cap
 
 
 def test_the_octets_of_debts_and_charges_are_those_of_the_ledger_and_it_says_so(capfd, ledger):
-    page = run(capfd, "settle", ledger, "--month", "2013-11").out
+    page = " ".join(run(capfd, "settle", ledger, "--month", "2013-11").out.split())
     # 1,234,567,890 + 100,000,000 + 77 + 1,500,000,000 + 41,000, from five rows in two intervals.
     assert "counted again from 5 rows of usage in 2 intervals: 2,834,608,967 octets, the same to the octet" in page
     rows = list(csv.DictReader(io.StringIO(run(capfd, "settle", ledger, "--month", "2013-11", "--csv").out)))
@@ -115,10 +115,10 @@ def test_a_page_shows_who_owes_whom_step_by_step(capfd, ledger):
         "alibaba owes china-mobile 1,234,567,890 CNY 123.46",
         "every MB 1,234,567,890 0.10 a MB 123.456789",
         "alibaba owes china-unicom 1,500,000,000 CNY 105.00",
-        "from 0 to 1,000 MB 1,000,000,000 0.08 a MB 80.00",
+        "to 1,000 MB 1,000,000,000 0.08 a MB 80.00",
         "beyond 1,000 MB 500,000,000 0.05 a MB 25.00",
         "china-mobile bears itself 100,000,000",
-        "charged to subscribers of no operator 77",
+        "charged: no operator 77",
         "all usage of the month 2,834,608,967",
     ):
         assert line in lines
@@ -166,7 +166,7 @@ def test_sums_that_are_not_those_of_the_usage_are_found_and_the_exit_says_so(cap
     ran = run(capfd, "settle", ledger, "--month", "2013-11")
     assert ran.status == 1
     assert "2013-11: china-mobile, package: 1,234,567,891 octets by the sums, 1,234,567,890 by the usage" in ran.err
-    assert "not the same; do not send this" in ran.out
+    assert "not the same; do not send this" in " ".join(ran.out.split())
 
 
 def test_a_statement_has_every_octet_once_with_its_payer_or_its_reason(capfd, ledger):
