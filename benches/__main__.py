@@ -14,9 +14,11 @@ import tempfile
 from pathlib import Path
 
 from benches.captures import BUNDLED_CAPTURES, Capture, beginning, large_capture, names_capture, read_through
+from benches.floods import floods
 from benches.machine import machine, memory_octets
 from benches.peers import PEERS, Peer
 from benches.processes import Run, run
+from benches.tables import speed, spread, table
 
 LONGEST_SECONDS = 180
 LONGEST_PEER_SECONDS = 45
@@ -34,24 +36,6 @@ FREEFLOW = (sys.executable, "-m", "classifier")
 ZERO_RATE = ("--zero-rate", "facebook,wechat")
 README = Path(__file__).resolve().with_name("README.md")
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-
-
-def spread(seconds: list[float]) -> str:
-    """Median and the two ends."""
-    if len(seconds) == 1:
-        return f"{seconds[0]:.2f} s"
-    return f"{statistics.median(seconds):.3f} s ({min(seconds):.3f} to {max(seconds):.3f}, {len(seconds)} runs)"
-
-
-def speed(packets: int, seconds: list[float]) -> float:
-    """Packets a second of the median run."""
-    return packets / statistics.median(seconds)
-
-
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A Markdown table."""
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def say(what: str) -> None:
@@ -211,6 +195,7 @@ def report(arguments: argparse.Namespace) -> str:
         "\n".join(f"- {what}: {which}" for what, which in about),
         flow,
         names(arguments.runs),
+        floods(arguments.runs),
         starts(arguments.runs),
     ]
     if arguments.peers:

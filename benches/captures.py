@@ -67,6 +67,20 @@ def names_capture(kind: str, packets: int) -> Capture:
     return Capture(path, packets, kind)
 
 
+def flood_capture(kind: str, packets: int) -> tuple[Capture, int]:
+    """A flood with other subscribers' connections among it (`make_floods`), made once, and the IP octets of the others."""
+    path, note = DATA / f"flood-{kind}-{packets}.pcap", DATA / f"flood-{kind}-{packets}.json"
+    if not (path.exists() and note.exists()):
+        from benches.make_floods import make_flood
+
+        DATA.mkdir(exist_ok=True)
+        unfinished = path.with_suffix(".part")
+        octets = make_flood(kind, unfinished, packets)
+        unfinished.rename(path)
+        note.write_text(json.dumps({"others_octets": octets}), encoding="utf-8")
+    return Capture(path, packets, kind), json.loads(note.read_text(encoding="utf-8"))["others_octets"]
+
+
 def beginning(capture: Capture, octets: int) -> Capture:
     """The first `octets` octets of a capture, in whole records, for tools that would take too long over all of it."""
     path = capture.path.with_name(f"{capture.path.stem}-first-{octets}.pcap")

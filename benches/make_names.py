@@ -41,34 +41,46 @@ def make_names(kind: str, target: Path, packets: int) -> int:
     return count
 
 
-class _Ends:
-    """One flow's subscriber and server; `up` and `down` frame a datagram or a segment."""
+class Ends:
+    """The two ends of one flow; `up` and `down` frame a datagram or a segment of the client, of the server."""
 
-    def __init__(self, flow: int, protocol: int, server_port: int, server: bytes = bytes([198, 51, 100, 7])) -> None:
-        self._client = bytes([10, flow >> 12 & 0xFF, flow >> 4 & 0xFF, 1 + (flow & 0xF)])
-        self._server, self._protocol = server, protocol
-        self._ports = 20_000 + flow % 40_000, server_port
+    def __init__(self, client: bytes, server: bytes, protocol: int, client_port: int, server_port: int) -> None:
+        self._client, self._server, self._protocol = client, server, protocol
+        self._ports = client_port, server_port
 
-    def up(self, payload: bytes, sequence: int = 0, acknowledged: int = 0, flags: int = 0) -> bytes:
-        return self._frame(self._client, self._server, self._ports, payload, sequence, acknowledged, flags)
+    def up(self, payload: bytes, sequence: int = 0, acknowledged: int = 0, flags: int = 0, **internet: int) -> bytes:
+        transport = self._transport(self._ports, payload, sequence, acknowledged, flags)
+        return self._frame(self._client, self._server, transport, **internet)
 
     def down(self, payload: bytes, sequence: int = 0, acknowledged: int = 0, flags: int = 0) -> bytes:
-        return self._frame(self._server, self._client, self._ports[::-1], payload, sequence, acknowledged, flags)
+        transport = self._transport(self._ports[::-1], payload, sequence, acknowledged, flags)
+        return self._frame(self._server, self._client, transport)
 
-    def _frame(self, source, destination, ports, payload, sequence, acknowledged, flags) -> bytes:
+    def _transport(self, ports, payload: bytes, sequence: int, acknowledged: int, flags: int) -> bytes:
         if self._protocol == 6:
-            header = struct.pack(">HHIIBBHHH", *ports, sequence, acknowledged, 0x50, flags, 65535, 0, 0)
-        else:
-            header = struct.pack(">HHHH", *ports, 8 + len(payload), 0)
-        octets = 20 + len(header) + len(payload)
-        internet = struct.pack(">BBHHHBBH", 0x45, 0, octets, 0, 0x4000, 64, self._protocol, 0) + source + destination
-        return ETHERNET + internet + header + payload
+            return struct.pack(">HHIIBBHHH", *ports, sequence, acknowledged, 0x50, flags, 65535, 0, 0) + payload
+        return struct.pack(">HHHH", *ports, 8 + len(payload), 0) + payload
+
+    def _frame(
+        self, source: bytes, destination: bytes, transport: bytes, identification: int = 0, offset_octets: int = 0
+    ) -> bytes:
+        """An IPv4 packet in Ethernet; a later fragment where there is an offset (RFC 791, 3.1)."""
+        fragment = offset_octets >> 3 or 0x4000
+        octets = 20 + len(transport)
+        header = struct.pack(">BBHHHBBH", 0x45, 0, octets, identification, fragment, 64, self._protocol, 0)
+        return ETHERNET + header + source + destination + transport
 
 
-def _hello(with_parameters: bool) -> bytes:
+def _ends(flow: int, protocol: int, server_port: int, server: bytes = bytes([198, 51, 100, 7])) -> Ends:
+    """Those of a flow by its number: a subscriber and a port of its own."""
+    client = bytes([10, flow >> 12 & 0xFF, flow >> 4 & 0xFF, 1 + (flow & 0xF)])
+    return Ends(client, server, protocol, 20_000 + flow % 40_000, server_port)
+
+
+def client_hello(name: bytes, with_parameters: bool = False) -> bytes:
     """A ClientHello as a handshake message (RFC 8446, 4.1.2), with the name last of its extensions."""
-    name = struct.pack(">HBH", len(NAME) + 3, 0, len(NAME)) + NAME
-    extensions = [(43, b"\x02\x03\x04"), (10, b"\x00\x02\x00\x1d"), (51, bytes(38)), (0, name)]
+    listed_name = struct.pack(">HBH", len(name) + 3, 0, len(name)) + name
+    extensions = [(43, b"\x02\x03\x04"), (10, b"\x00\x02\x00\x1d"), (51, bytes(38)), (0, listed_name)]
     if with_parameters:
         extensions.insert(0, (57, bytes(60)))
     listed = b"".join(struct.pack(">HH", kind, len(octets)) + octets for kind, octets in extensions)
@@ -77,7 +89,13 @@ def _hello(with_parameters: bool) -> bytes:
     return b"\x01" + len(body).to_bytes(3, "big") + body
 
 
-def _segments(ends: _Ends, request: bytes) -> Iterator[bytes]:
+def quic_initial(connection_id: bytes, name: bytes) -> bytes:
+    """A client's first Initial to that id, with a hello for that name."""
+    initial = hmac.digest(INITIAL_SALT_V1, connection_id, "sha256")
+    return _initial(_expand(initial, "client in", 32), connection_id, b"", client_hello(name, True))
+
+
+def _segments(ends: Ends, request: bytes) -> Iterator[bytes]:
     """Ten packets of a TCP connection, the fourth of which is `request`."""
     end = 1001 + len(request)
     yield ends.up(b"", 1000, 0, SYN)
@@ -91,18 +109,17 @@ def _segments(ends: _Ends, request: bytes) -> Iterator[bytes]:
 
 
 def _tls_flow(flow: int) -> Iterator[bytes]:
-    hello = _hello(False)
-    yield from _segments(_Ends(flow, 6, 443), b"\x16\x03\x01" + struct.pack(">H", len(hello)) + hello)
+    hello = client_hello(NAME)
+    yield from _segments(_ends(flow, 6, 443), b"\x16\x03\x01" + struct.pack(">H", len(hello)) + hello)
 
 
 def _quic_flow(flow: int) -> Iterator[bytes]:
-    ends = _Ends(flow, 17, 443)
+    ends = _ends(flow, 17, 443)
     client_id = sha256(b"client %d" % flow).digest()[:8]
     server_id = sha256(b"server %d" % flow).digest()[:8]
     initial = hmac.digest(INITIAL_SALT_V1, client_id, "sha256")
-    hello = _hello(True)
     answer = b"\x02\x00\x00\x4c\x03\x03" + bytes(70)
-    yield ends.up(_initial(_expand(initial, "client in", 32), client_id, b"", hello))
+    yield ends.up(quic_initial(client_id, NAME))
     yield ends.down(_initial(_expand(initial, "server in", 32), b"", server_id, answer))
     for number in range(PACKETS_PER_FLOW - 2):
         if number % 3:
@@ -138,10 +155,10 @@ def _initial(secret: bytes, destination: bytes, source: bytes, message: bytes) -
 def _dns_flow(flow: int) -> Iterator[bytes]:
     """A question, its answer, and eight packets of a connection to the address that was answered."""
     server = bytes([198, 51, 100, 1 + flow % 200])
-    ends = _Ends(flow, 17, 53, bytes([10, 0, 0, 1]))
+    ends = _ends(flow, 17, 53, bytes([10, 0, 0, 1]))
     question = b"".join(bytes([len(label)]) + label for label in NAME.split(b".")) + b"\x00\x00\x01\x00\x01"
     number = struct.pack(">H", flow & 0xFFFF)
     yield ends.up(number + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + question)
     record = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x01\x2c\x00\x04" + server
     yield ends.down(number + b"\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00" + question + record)
-    yield from list(_segments(_Ends(flow, 6, 8443, server), DATA[:100]))[: PACKETS_PER_FLOW - 2]
+    yield from list(_segments(_ends(flow, 6, 8443, server), DATA[:100]))[: PACKETS_PER_FLOW - 2]

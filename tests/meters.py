@@ -10,7 +10,7 @@ from frames import Sent, batch
 
 from classifier.catalogue.compile import compile_catalogue
 from classifier.catalogue.records import Application, Catalogue
-from classifier.detection.quic import QuicReader
+from classifier.detection.ciphers import CipherLibrary
 from classifier.metering.meter import Meter, MeterTotals
 from classifier.metering.tables import Limits
 from classifier.records import EVIDENCE, FLOW_END, NAME_SOURCE, STANDING
@@ -183,7 +183,7 @@ def measure(
     batch_frames: int = 4096,
     seed: int = 1,
     log_flows=True,
-    quic=None,
+    ciphers=None,
     trusted_resolvers=(),
     **limits,
 ) -> Outcome:
@@ -194,7 +194,7 @@ def measure(
         compile_subscribers([ip_network(text) for text in NETWORKS], ()),
         interval_of,
         gatherer,
-        quic or QuicReader(),
+        ciphers or CipherLibrary(),
         limits=Limits(**(SMALL | limits)),
         log_flows=log_flows,
         seed=seed,

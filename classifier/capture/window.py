@@ -1,7 +1,8 @@
 """The piece of a capture that lies in memory, where the readers and kernels find it.
 
 Rules of this file: the octets of a stream pass in order, none twice and none left out, whether they are read here or
-ahead in another thread; nothing grows with the file, only with one record.
+ahead in another thread; nothing grows with the file, only with one record. Files are read, not mapped: one that is cut
+meanwhile then ends, instead of killing the program with SIGBUS.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ class Keeper:
         self._outcome_keys, self._outcome_ids = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._before: MeterTotals | None = None
         self._day: date | None = None
-        self.allowances = LedgerAllowances(lambda number: int(self._numbers[number]), writer.used)
+        self.allowances = LedgerAllowances(lambda number: self._numbers.item(number), writer.used)
 
     def know(self, usage: np.ndarray) -> None:
         """Give a number of the ledger to all subscribers in these rows; before they are rated."""

@@ -9,8 +9,8 @@ from functools import partial
 
 import numpy as np
 
+from classifier.detection.ciphers import CipherLibrary
 from classifier.detection.flows import flow_records
-from classifier.detection.quic import QuicReader
 from classifier.errors import ConservationError
 from classifier.gateway.calendar import Calendar
 from classifier.gateway.gathering import Gathered
@@ -87,7 +87,7 @@ class Session:
             plan.subscriber_ranges,
             calendar,
             self,
-            QuicReader(),
+            CipherLibrary(),
             listed_subscribers=len(plan.subscribers),
             limits=plan.limits,
             log_flows=log_flows,

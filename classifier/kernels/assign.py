@@ -20,7 +20,7 @@ from classifier.kernels.learned import observe_dns
 from classifier.kernels.order import order_touch
 from classifier.kernels.quic import inspect_datagram
 from classifier.kernels.spoofing import is_sender_spoofed, is_spoofed
-from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_DECIDED, PHASE_NAMED, TCP_FOLLOWED
+from classifier.kernels.state import ORDER_OTHER, ORDER_UDP, PHASE_DECIDED, PHASE_NAMED, RULE_NAME_UNSEEN, TCP_FOLLOWED
 from classifier.kernels.tcp import (
     begins_anew,
     close_reason,
@@ -65,7 +65,8 @@ def meter_packet(tables, buffer, packet):
     if packet.fragment == 1 and tables.flows[place].subscriber >= 0:
         flow = tables.flows[place]
         if packet.protocol == PROTOCOL_UDP and flow.phase != PHASE_DECIDED and flow.inspected == 0:
-            decide(tables, place)  # QUIC is not read from fragments
+            flow.rule = RULE_NAME_UNSEEN  # QUIC is not read from fragments
+            decide(tables, place)
         first_fragment(tables, packet, place, from_server)
     if packet.source_port == PORT_DNS or packet.destination_port == PORT_DNS:
         observe_dns(tables, buffer, packet, place, from_server)
@@ -139,7 +140,10 @@ def touch(tables, place, order):
 
 @helper
 def meter_segment(tables, buffer, packet, place, from_server):
-    """TCP: numbers, inspection, close. Payload after the close is charged apart (accounting 1.6)."""
+    """TCP: numbers, inspection, close.
+
+    Payload after the close is charged apart (accounting 1.6): a closed connection's ports could carry anything.
+    """
     flow = tables.flows[place]
     state = tables.state[0]
     was_closed = close_reason(flow) != END_OPEN

@@ -2,8 +2,9 @@
 
 Rules of this file: a connection is known by the ids that its client's packets go to, of which the first eight octets count. A
 flow that goes on with another one's connection takes its application and evidence over only where the subscriber, the
-server's address and port and the id that the server chose are the same; ids of fewer octets are nobody's. The table is
-fixed: of two connections with the same place the later has it.
+server's address and port and the id that the server chose are the same, and only if it begins with a short header of the
+subscriber's; ids of fewer octets are nobody's. What one flow of a connection is contradicted by holds for its later ones. A
+hello for another connection ends a flow, as another SYN does. The table is fixed: of two with the same place the later has it.
 """
 
 from __future__ import annotations
@@ -13,16 +14,22 @@ import numpy as np
 from classifier.kernels.accounts import SUBSCRIBERS_BEYOND
 from classifier.kernels.hashing import hash_end, low_bits, mix
 from classifier.kernels.jit import helper
-from classifier.kernels.octets import u8, u32, u64
-from classifier.kernels.state import PHASE_DECIDED, QUIC_DECIDED
-from classifier.records import SOURCE_QUIC_SNI
+from classifier.kernels.octets import u8, u16, u32, u64
+from classifier.kernels.quic_google import (
+    HELLO_FLAGS,
+    HELLO_FLAGS_MASK,
+    PUBLIC_ID_AT,
+    PUBLIC_NUMBER_AT,
+    PUBLIC_VERSION_AT,
+)
+from classifier.kernels.quic_packet import ID_AT, ID_LENGTH_AT, LONG_HEADER, VERSION_AT, packet_kind
+from classifier.kernels.quic_versions import GOOGLE_Q0, NEGOTIATION, VERSION_2
+from classifier.kernels.state import PHASE_DECIDED, QUIC_DECIDED, QUIC_TURNED
+from classifier.records import EVIDENCE_CONTRADICTED, SOURCE_DNS, SOURCE_QUIC_SNI
 
-LONG_HEADER = 0x80  # RFC 8999, 5.1
-FIXED = 0x40  # with the bit above: a short header of version 1 or 2 (RFC 9000, 17.3.1)
-LONG_KIND_SHIFT, INITIAL, INITIAL_OF_VERSION_2 = 4, 0, 1  # RFC 9000, 17.2; RFC 9369, 3.2
-VERSION_2 = 0x6B3343CF  # RFC 9369, 3.1
+FIXED = 0x40  # with LONG_HEADER: a short header of version 1 or 2 (RFC 9000, 17.3.1)
+SHORT_ID_AT = 1
 INITIAL_DATAGRAM_OCTETS = 1200  # at least, of a client: RFC 9000, 14.1
-ID_LENGTH_AT, ID_AT, SHORT_ID_AT = 5, 6, 1
 ID_OCTETS = 8
 OCTET_BITS = np.uint64(8)
 
@@ -50,19 +57,37 @@ def destination_id(frame, start, octets):
 def begins_connection(flow, frame, packet, from_server):
     """1 if this datagram is the client's first of another connection than the one that decided the flow.
 
-    Later Initials of the same connection, also those sent once more, go to an id that is known.
+    Later Initials of the same connection, also those sent once more, go to an id that is known. QUIC is never sent in
+    fragments (RFC 9000, 14), so a first fragment has to show that it is none. Any hello has a flow that DNS named asked anew.
     """
     start = packet.payload_start
-    if packet.payload_captured < INITIAL_DATAGRAM_OCTETS or not u8(frame, start) & LONG_HEADER:
+    captured = packet.payload_captured
+    by_dns = flow.source == SOURCE_DNS
+    if from_server != (1 if flow.quic & QUIC_TURNED else 0) or not (flow.quic & QUIC_DECIDED or by_dns):
         return 0
-    if from_server or not flow.quic & QUIC_DECIDED:
+    if captured > 0 and not u8(frame, start) & LONG_HEADER:
+        return begins_google_connection(flow, frame, start, captured, by_dns)
+    if packet.fragment == 0 and packet.payload_octets < INITIAL_DATAGRAM_OCTETS:
         return 0
-    version = u32(frame, start + 1)
-    kind = u8(frame, start) >> LONG_KIND_SHIFT & 3
-    if version == 0 or kind != (INITIAL_OF_VERSION_2 if version == VERSION_2 else INITIAL):
+    if captured < ID_AT + ID_OCTETS:
+        return packet.fragment
+    version = u32(frame, start + VERSION_AT)
+    if version == NEGOTIATION or packet_kind(frame, start) != (1 if version == VERSION_2 else 0):
         return 0
-    word = destination_id(frame, start, packet.payload_captured)
+    if by_dns:
+        return 1
+    word = destination_id(frame, start, captured)
     return word != flow.quic_first_id and word != flow.quic_last_id and word != flow.quic_server_id
+
+
+@helper
+def begins_google_connection(flow, frame, start, captured, by_dns):
+    """The same for Google's versions with the public header: an id of its own beside a version."""
+    if captured < PUBLIC_NUMBER_AT or u8(frame, start) & HELLO_FLAGS_MASK != HELLO_FLAGS:
+        return 0
+    if u16(frame, start + PUBLIC_VERSION_AT) != GOOGLE_Q0:
+        return 0
+    return 1 if by_dns or id_word(frame, start + PUBLIC_ID_AT, ID_OCTETS) != flow.quic_first_id else 0
 
 
 @helper
@@ -73,20 +98,32 @@ def connection_key(tables, flow, word):
 
 
 @helper
-def remember_connection(tables, place, octets, count):
-    """The flow has been decided by the name of a connection whose server chose the id `octets`."""
+def remember_connection(tables, place, octets, start, count):
+    """The flow has been decided by the name of a connection whose server chose the id of `count` octets at `start`; 0 where
+    that is empty or not known."""
     flow = tables.flows[place]
-    if flow.name_from_server:
-        return
     flow.quic |= QUIC_DECIDED
-    flow.quic_server_id = id_word(octets, 0, count)
-    if count < ID_OCTETS or flow.subscriber <= SUBSCRIBERS_BEYOND or not flow.subscriber_is_client:
+    flow.quic_server_id = id_word(octets, start, count)
+    if flow.source != SOURCE_QUIC_SNI or flow.name_from_server or count < ID_OCTETS:
+        return
+    if flow.subscriber <= SUBSCRIBERS_BEYOND or not flow.subscriber_is_client:
         return
     key = connection_key(tables, flow, flow.quic_server_id)
     entry = tables.connections[low_bits(key) % tables.connections.shape[0]]
     entry.key = key
     entry.application = flow.application
     entry.evidence = flow.evidence
+
+
+@helper
+def contradict_connection(tables, flow):
+    """The flow has been contradicted: where its connection goes on, it is, too."""
+    if not flow.quic & QUIC_DECIDED:
+        return
+    key = connection_key(tables, flow, flow.quic_server_id)
+    entry = tables.connections[low_bits(key) % tables.connections.shape[0]]
+    if entry.key == key:
+        entry.evidence = EVIDENCE_CONTRADICTED
 
 
 @helper
@@ -99,7 +136,8 @@ def goes_on(tables, frame, packet, place, from_server):
         return 0
     if flow.subscriber <= SUBSCRIBERS_BEYOND or not flow.subscriber_is_client:
         return 0
-    key = connection_key(tables, flow, u64(frame, packet.payload_start + SHORT_ID_AT))
+    word = u64(frame, packet.payload_start + SHORT_ID_AT)
+    key = connection_key(tables, flow, word)
     entry = tables.connections[low_bits(key) % tables.connections.shape[0]]
     if entry.key != key:
         return 0
@@ -107,4 +145,6 @@ def goes_on(tables, frame, packet, place, from_server):
     flow.application = entry.application
     flow.evidence = entry.evidence
     flow.source = SOURCE_QUIC_SNI
+    flow.quic |= QUIC_DECIDED
+    flow.quic_server_id = flow.quic_first_id = flow.quic_last_id = word
     return 1

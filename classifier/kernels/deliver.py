@@ -63,7 +63,7 @@ def count(flow, from_server, octets, packets):
 
 @helper
 def take_part(tables, place, from_server):
-    """Note that the subscriber's own end sent something (accounting 1.7)."""
+    """Note that the subscriber's own end sent something (accounting 1.7). Refusals (RST, ICMP errors) do not come here."""
     flow = tables.flows[place]
     if from_server != flow.subscriber_is_client:
         flow.took_part = 1

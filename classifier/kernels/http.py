@@ -12,14 +12,12 @@ import numpy as np
 from classifier.kernels.jit import helper
 from classifier.kernels.names import keep_raw
 from classifier.kernels.octets import u8
-from classifier.kernels.tls import NEED_MORE, NO_NAME, NOT_THIS
+from classifier.kernels.tls import NEED_MORE, NO_NAME, NOT_THIS, TWO_HOSTS
 
 PROXY_LINE_OCTETS = 107
 METHOD_OCTETS = 20  # longest method looked for; the registered ones end at 17 (IANA "HTTP Method Registry")
-# What `http_name` adds to the length of the name.
-TWO_HOSTS = 1 << 16
+# What `http_name` adds to the length of the name besides TWO_HOSTS.
 IS_CONNECT = 1 << 17
-LENGTH_MASK = TWO_HOSTS - 1
 
 # What a line of the head is to its name.
 NO_HOST, IS_HOST, LIKE_HOST = range(3)
@@ -44,8 +42,25 @@ def method_octets(data, start, octets):
 
 @helper
 def http_begins(data, start, octets):
-    """1 if the octets may begin a request line."""
-    return 1 if octets > 0 and method_octets(data, start, octets) >= 0 else 0
+    """1 if the octets may begin a request line, behind empty lines or not."""
+    blank = empty_octets(data, start, start + octets)
+    return 1 if octets > 0 and method_octets(data, start + blank, octets - blank) >= 0 else 0
+
+
+@helper
+def empty_octets(data, start, end):
+    """Length of the empty lines that stand before a request: servers pass them over (RFC 9112, 2.2)."""
+    position = start
+    while position < end and (u8(data, position) == _CR or u8(data, position) == _LF):
+        position += 1
+    return position - start
+
+
+@helper
+def request_start(data, start, end):
+    """Where a first request begins: behind empty lines, and a PROXY protocol line."""
+    start += empty_octets(data, start, end)
+    return start + proxy_octets(data, start, end)
 
 
 @helper
@@ -67,13 +82,14 @@ def line_end(data, start, end):
 
 @helper
 def is_http_version(data, start, end):
-    """1 if `data[start:end]` ends in " HTTP/1.x"."""
+    """1 if `data[start:end]` ends in " HTTP/1.x". Blanks behind it, and more digits, are forgiven, as servers do."""
     if end > start and u8(data, end - 1) == _CR:
         end -= 1
-    if end - start < 9:
-        return 0
-    at = end - 9
-    if u8(data, at) != _SPACE or u8(data, at + 5) != _SLASH or u8(data, at + 6) != 49:
+    end = start + trimmed(data, start, end)
+    while end > start and (48 <= u8(data, end - 1) <= 57 or u8(data, end - 1) == _DOT):
+        end -= 1
+    at = end - 6
+    if at < start or u8(data, at) != _SPACE or u8(data, at + 5) != _SLASH or u8(data, end) != 49:
         return 0
     return 1 if u8(data, at + 1) == 72 and u8(data, at + 2) == 84 and u8(data, at + 4) == 80 else 0
 
@@ -90,10 +106,10 @@ def http_name(data, start, end, scratch, final):
     if method == 0:
         return NOT_THIS
     if is_http2_preface(data, start, line):
-        return NO_NAME
+        return NO_NAME if final else NEED_MORE  # names will come, but none that is read
     if not is_http_version(data, start, line):
         return NOT_THIS
-    target = start + method + 1
+    target = skip_blanks(data, start + method + 1, line)
     if method == 7 and u8(data, start) == 67:  # CONNECT
         target_end = target
         while target_end < line and u8(data, target_end) != _SPACE:
@@ -117,12 +133,18 @@ def is_http2_preface(data, start, end):
 
 @helper
 def find_authority(data, start, end):
-    """Start and length of the authority of an absolute http URI, without user information; length 0 if it is none."""
-    if end - start < 8 or u8(data, start + 4) != _COLON or u8(data, start + 5) != _SLASH:
+    """Start and length of the authority of an absolute URI, without user information; length 0 if it is none.
+
+    Of any scheme: servers that take it do not ask for http (RFC 9112, 3.2.2).
+    """
+    colon = start
+    while colon < end and (is_letter_or_digit(u8(data, colon)) or 43 <= u8(data, colon) <= 46):
+        colon += 1
+    if colon == start or end - colon < 4 or u8(data, colon) != _COLON:
         return start, 0
-    if u8(data, start) | 32 != 104 or u8(data, start + 1) | 32 != 116 or u8(data, start + 3) | 32 != 112:
+    if u8(data, colon + 1) != _SLASH or u8(data, colon + 2) != _SLASH:
         return start, 0
-    first = start + 7
+    first = colon + 3
     position = first
     while position < end:
         c = u8(data, position)
@@ -228,6 +250,12 @@ def trimmed(data, start, end):
 def lower(c):
     """The octet in lower case."""
     return c + 32 if 65 <= c <= 90 else c
+
+
+@helper
+def is_letter_or_digit(c):
+    """1 for an ASCII letter or digit."""
+    return 97 <= c | 32 <= 122 or 48 <= c <= 57
 
 
 @helper

@@ -1,13 +1,15 @@
 """The requests behind the first one of an HTTP/1 flow: each has to be for the same application (accounting 2.4, attack 8).
 
-A flow that a Host named is followed from that request on, message by message: a head is read, a body of known length is
-passed over unseen, the size lines of chunks are read. Octets that have to be read are put in order in the flow's buffer of
-reassembly (`streams`), which is given back when all of it is read and acknowledged.
+A flow that a Host named is followed from that request on, message by message (`http_messages`). Octets that have
+to be read are put in order in the flow's buffer of reassembly (`streams`), which is given back when all of it is read and
+acknowledged.
 
 Rules: another application, an unknown name, no name, or octets of which nobody can say to which message they belong
 contradict the flow, from that segment on and for good; what was counted before keeps its evidence. Octets that gave a
 boundary stay to be compared until they are acknowledged: another copy that differs, or that can not be compared any more,
-contradicts, too. Nothing of the server is read: after 101 (Switching Protocols) the client's octets are no requests.
+contradicts, too, and so do octets acknowledged that were never seen, as that request may have asked for anything. Nothing of
+the server is read: rating each request would mean to tell its answers apart, too, and after 101 (Switching Protocols) the
+client's octets are no requests, but a tunnel without names.
 """
 
 from __future__ import annotations
@@ -15,39 +17,15 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.iana import TCP_SYN
-from classifier.kernels.http import IS_CONNECT, LENGTH_MASK, TWO_HOSTS, http_name, line_end, proxy_octets
-from classifier.kernels.http_framing import CHUNKED, UNCLEAR, body_octets, chunk_octets, content_end, head_end
+from classifier.kernels.http import request_start
+from classifier.kernels.http_framing import head_end
+from classifier.kernels.http_messages import ROUND_OCTETS, read_messages
 from classifier.kernels.jit import helper
-from classifier.kernels.names import intern_name
-from classifier.kernels.octets import u8
-from classifier.kernels.settle import post_open
-from classifier.kernels.state import (
-    HTTP_CHUNK_END,
-    HTTP_CHUNK_SIZE,
-    HTTP_HEAD,
-    HTTP_LOST,
-    HTTP_TRAILER,
-    TCP_FOLLOWED,
-)
-from classifier.kernels.streams import (
-    is_filled,
-    sequence_difference,
-    stream_close,
-    stream_insert,
-    stream_is_read,
-    stream_open,
-)
+from classifier.kernels.settle import contradict, stop_following
+from classifier.kernels.state import HTTP_HEAD, HTTP_LOST, TCP_FOLLOWED
+from classifier.kernels.streams import sequence_difference, stream_close, stream_insert, stream_is_read, stream_open
 from classifier.kernels.tcp import close_reason
-from classifier.kernels.tls import NEED_MORE, NO_NAME
-from classifier.kernels.verdict import is_backed, name_evidence, name_rule
 from classifier.records import END_OPEN, EVIDENCE_CONTRADICTED, SOURCE_HTTP_HOST
-
-# A longer body is passed over in steps, as a sequence number tells only 2^31 octets apart.
-ROUND_BITS = 30
-ROUND_OCTETS = 1 << ROUND_BITS
-ROUNDS = 255
-
-_CR, _LF = 13, 10
 
 
 @helper
@@ -67,7 +45,7 @@ def follow(tables, place):
     data = tables.stream_data[flow.stream]
     start = np.int64(stream.start)
     front = np.int64(stream.front)
-    start += proxy_octets(data, start, front)
+    start = request_start(data, start, front)
     flow.tcp_state |= TCP_FOLLOWED
     flow.http_state = HTTP_HEAD
     flow.http_rounds = 0
@@ -82,31 +60,6 @@ def follow(tables, place):
         flow.http_state = HTTP_LOST  # the capture, or the inspection limit, cut the head
         flow.http_next = flow.name_end
         stream_close(tables, place)
-
-
-@helper
-def stop_following(tables, place):
-    """The flow is contradicted or closed: nothing of it is read any more."""
-    tables.flows[place].tcp_state &= 0xFFFF - TCP_FOLLOWED
-    stream_close(tables, place)
-
-
-@helper
-def contradict(tables, place):
-    """From here on the flow is charged; what it has counted so far keeps its evidence."""
-    flow = tables.flows[place]
-    change_evidence(tables, place, EVIDENCE_CONTRADICTED)
-    flow.contradicted = 1
-    stop_following(tables, place)
-
-
-@helper
-def change_evidence(tables, place, evidence):
-    """Another evidence for what follows."""
-    flow = tables.flows[place]
-    if flow.settled:
-        post_open(tables, place)
-    flow.evidence = evidence
 
 
 @helper
@@ -217,127 +170,3 @@ def keep_octets(tables, frame, place, start, captured, sequence):
         return end
     read_messages(tables, place)
     return end if sequence_difference(end, base) <= room else base + room
-
-
-@helper
-def read_messages(tables, place):
-    """Read what the buffer holds in order from `http_next` on, as far as whole heads and lines go."""
-    flow = tables.flows[place]
-    number = np.int64(flow.stream)
-    stream = tables.streams[number]
-    data = tables.stream_data[number]
-    base = np.int64(stream.base_sequence)
-    position = sequence_difference(np.int64(flow.http_next), base)
-    while True:
-        front = stream_front(tables, number, position)
-        if position >= front or flow.http_rounds > 0:
-            return
-        if flow.http_state == HTTP_LOST:
-            contradict(tables, place)
-            return
-        past = read_one(tables, place, data, position, front)
-        if past < 0:
-            return
-        flow.inspected = 0
-        flow.name_end = (base + past) & 0xFFFFFFFF
-        position = sequence_difference(np.int64(flow.http_next), base)
-
-
-@helper
-def stream_front(tables, number, position):
-    """End of the octets that are there from `position` on; what lies before it is a body that need not be there."""
-    stream = tables.streams[number]
-    front = max(np.int64(stream.front), position)
-    high = np.int64(stream.high)
-    filled = tables.stream_filled[number]
-    while front < high and is_filled(filled, front):
-        front += 1
-    if position <= high:
-        stream.front = front
-    return min(front, high)
-
-
-@helper
-def read_one(tables, place, data, position, end):
-    """Read one head, line or blank line at `position`, and move `http_next` on behind it and the octets it announces.
-
-    Where what was read ends, or -1: the rest has to come first, or the flow is contradicted.
-    """
-    flow = tables.flows[place]
-    if flow.http_state == HTTP_HEAD:
-        return read_head(tables, place, data, position, end)
-    line = line_end(data, position, end)
-    if flow.http_state == HTTP_CHUNK_END:
-        # Not more than the line's own two octets, so that no reader can put the next size elsewhere.
-        if u8(data, position) != _CR or (end > position + 1 and line != position + 1):
-            contradict(tables, place)
-            return -1
-        if end == position + 1:
-            return -1
-        return pass_over(tables, place, position, line + 1, 0, HTTP_CHUNK_SIZE)
-    if line == end:
-        return -1
-    if flow.http_state == HTTP_TRAILER:
-        empty = content_end(data, position, line) == position
-        return pass_over(tables, place, position, line + 1, 0, HTTP_HEAD if empty else HTTP_TRAILER)
-    octets = chunk_octets(data, position, line)
-    if octets == UNCLEAR:
-        return pass_over(tables, place, position, line + 1, 0, HTTP_LOST)
-    return pass_over(tables, place, position, line + 1, octets, HTTP_CHUNK_END if octets > 0 else HTTP_TRAILER)
-
-
-@helper
-def read_head(tables, place, data, position, end):
-    """Read a request's head as in `read_one`. Empty lines before it are passed over (RFC 9112, 2.2)."""
-    if u8(data, position) == _CR or u8(data, position) == _LF:
-        return pass_over(tables, place, position, position + 1, 0, HTTP_HEAD)
-    past = head_end(data, position, end)
-    if past < 0:
-        if http_name(data, position, end, tables.scratch, 0) != NEED_MORE:
-            contradict(tables, place)  # no request line, or CONNECT
-        return -1
-    if not keeps_name(tables, place, http_name(data, position, past, tables.scratch, 0)):
-        contradict(tables, place)
-        return -1
-    octets = body_octets(data, position, past)
-    if octets == UNCLEAR:
-        return pass_over(tables, place, position, past, 0, HTTP_LOST)
-    if octets == CHUNKED:
-        return pass_over(tables, place, position, past, 0, HTTP_CHUNK_SIZE)
-    return pass_over(tables, place, position, past, octets, HTTP_HEAD)
-
-
-@helper
-def pass_over(tables, place, position, past, octets, http_state):
-    """Go on `octets` behind `past`, where `http_state` has to stand. `position` was `http_next`. Gives `past`."""
-    flow = tables.flows[place]
-    rounds = octets >> ROUND_BITS
-    if rounds > ROUNDS:
-        rounds = 0
-        octets = 0
-        http_state = HTTP_LOST
-    flow.http_rounds = rounds
-    flow.http_next = (flow.http_next + past - position + (octets & (ROUND_OCTETS - 1))) & 0xFFFFFFFF
-    flow.http_state = http_state
-    return past
-
-
-@helper
-def keeps_name(tables, place, found):
-    """1 if the request just read is for the flow's application; weaker evidence counts from here on."""
-    flow = tables.flows[place]
-    if found <= NO_NAME:
-        return 0
-    octets = found & LENGTH_MASK
-    rule = name_rule(tables, octets)
-    evidence = EVIDENCE_CONTRADICTED
-    if rule >= 0 and not found & (TWO_HOSTS | IS_CONNECT):
-        if tables.lookup.rule_application[rule] == flow.application:
-            evidence = name_evidence(tables, flow, rule, is_backed(tables, flow, octets))
-    if evidence == EVIDENCE_CONTRADICTED:
-        if tables.log.shape[0] > 0:
-            flow.other_name = intern_name(tables, octets)
-        return 0
-    if evidence < flow.evidence:
-        change_evidence(tables, place, evidence)
-    return 1

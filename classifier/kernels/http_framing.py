@@ -51,7 +51,7 @@ def body_octets(data, start, end):
     (RFC 9112, 6.1 and 6.3), a folded line, and blanks before the colon.
     """
     line = line_end(data, start, end)
-    is_old = u8(data, content_end(data, start, line) - 1) == 48  # HTTP/1.0
+    is_old = u8(data, start + trimmed(data, start, content_end(data, start, line)) - 1) == 48  # HTTP/1.0
     length = np.int64(-1)
     chunked = 0
     # The line before this one says where the body ends. Behind the request line, too, readers differ about a blank.

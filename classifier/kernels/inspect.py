@@ -1,8 +1,8 @@
 """Inspection of a flow that is not decided yet: octets into reassembly, names out of it.
 
-This is TCP; QUIC is in quic.py. A name is only *named* at first: it
-counts once the server has answered after it (accounting 2.4), and until then its octets are kept to be compared with
-whatever else the sender writes at the same sequence numbers.
+This is TCP; QUIC is in quic.py. A name is only *named* at first: it counts once the server has answered after it (accounting
+2.4), else a client could free its uplink with a hello to nobody; and only from the subscriber's own end, else a server could
+name a flow. Until then its octets are kept to be compared with whatever else the sender writes at the same sequence numbers.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import numpy as np
 from classifier.iana import PROTOCOL_UDP
 from classifier.kernels.http import (
     IS_CONNECT,
-    LENGTH_MASK,
-    TWO_HOSTS,
     http_begins,
     http_name,
     method_octets,
-    proxy_octets,
+    request_start,
 )
-from classifier.kernels.http_follow import follow, stop_following
+from classifier.kernels.http_follow import follow
 from classifier.kernels.jit import helper
 from classifier.kernels.names import intern_name
-from classifier.kernels.quic import finish_quic
+from classifier.kernels.quic_names import finish_quic
+from classifier.kernels.settle import stop_following
 from classifier.kernels.state import (
     PHASE_DECIDED,
     PHASE_INSPECTED,
     PHASE_NAMED,
+    RULE_NAME_UNSEEN,
     RULE_NO_MATCH,
     TCP_ACK_CLIENT,
     TCP_ACK_SERVER,
@@ -41,7 +41,7 @@ from classifier.kernels.streams import (
     stream_insert,
     stream_open,
 )
-from classifier.kernels.tls import NO_NAME, NOT_THIS, tls_begins, tls_name
+from classifier.kernels.tls import LENGTH_MASK, NEED_MORE, NO_NAME, NOT_THIS, TWO_HOSTS, tls_begins, tls_name
 from classifier.kernels.verdict import decide, match_name
 from classifier.records import SOURCE_HTTP_HOST, SOURCE_TLS_SNI
 
@@ -102,8 +102,8 @@ def hello_restarts(tables, frame, packet, place, from_server, sequence):
     same_end = stream.from_server == from_server
     if same_end:
         ahead = sequence_difference(sequence, np.int64(stream.base_sequence)) - start
-        if ahead < 0 or (ahead == 0 and present == 0):
-            return 0  # what the stream waits for
+        if present == 0 or ahead < 0:
+            return 0  # the stream waits for this, or for what comes before: it may be a head, and this its body
     octets = packet.payload_captured
     if octets >= 6 and tls_begins(frame, packet.payload_start, octets):
         return not (same_end and http_begins(data, start, present))
@@ -146,21 +146,29 @@ def read_stream(tables, place, final):
     data = tables.stream_data[number]
     front = np.int64(stream.front)
     start = np.int64(stream.start)
-    start += proxy_octets(data, start, front)
+    start = request_start(data, start, front)
     final = final or front >= data.shape[0]
     if front <= start:
         return
-    found = tls_name(data, start, front, tables.scratch, final)
-    source = SOURCE_TLS_SNI
-    if found == NOT_THIS:
-        found = http_name(data, start, front, tables.scratch, final)
-        source = SOURCE_HTTP_HOST
+    found, source = find_name(data, start, front, tables.scratch, 0)
+    if found == NEED_MORE and final:
+        flow.rule = RULE_NAME_UNSEEN
+        found, source = find_name(data, start, front, tables.scratch, 1)
     if found > NO_NAME:
         take_name(tables, place, found, source, stream)
     elif found == NO_NAME:
         finish_without_name(tables, place)
     elif found == NOT_THIS and (final or not stream.floating):
         stream_close(tables, place)
+
+
+@helper
+def find_name(data, start, front, scratch, final):
+    """What the parsers find (`tls_name`, `http_name`), and the source that it is of."""
+    found = tls_name(data, start, front, scratch, final)
+    if found != NOT_THIS:
+        return found, SOURCE_TLS_SNI
+    return http_name(data, start, front, scratch, final), SOURCE_HTTP_HOST
 
 
 @helper
@@ -204,6 +212,8 @@ def finish_inspection(tables, place):
         read_stream(tables, place, 1)
     if flow.phase == PHASE_NAMED:
         return
+    if flow.phase == PHASE_INSPECTED and flow.stream >= 0:
+        flow.rule = RULE_NAME_UNSEEN
     stream_close(tables, place)
     if flow.phase == PHASE_INSPECTED:
         decide(tables, place)

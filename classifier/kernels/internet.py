@@ -21,8 +21,8 @@ from classifier.iana import (
     PROTOCOL_SHIM6,
 )
 from classifier.kernels.jit import helper
-from classifier.kernels.link import lacking
 from classifier.kernels.octets import u8, u16, u32, u64
+from classifier.kernels.tags import lacking
 from classifier.records import UNMETERED_MALFORMED, UNMETERED_TRUNCATED
 
 IPV4_HEADER_OCTETS = 20

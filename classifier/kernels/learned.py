@@ -1,9 +1,11 @@
 """Names of addresses, learned per subscriber from DNS answers (accounting 2.2, 2.4; attacks 16, 17).
 
 An answer teaches only if it comes back on the flow of the subscriber's own query: same ends and ports, same id, same
-question. A query is answered once. Where trusted resolvers are configured, only what they answer counts; where none are,
-any server's answer does, and proves nothing (`verdict`), since a subscriber may run that server himself.
-The name that an address is noted under is the question's: it is what a client writes into its ClientHello.
+question. A query is answered once. Where trusted resolvers are configured, others' answers are not even read; where none
+are, any server that answers is trusted: a name on the wire is then verified by it, too, but a flow without one is named with
+more care (`verdict.decide_by_answers`), since a subscriber may run that server himself.
+The name that an address is noted under is the question's: it is what a client writes into its ClientHello. It counts for
+that very name (`www` of an application proves nothing for its `img`), compared by a secretly seeded hash of 64 bits.
 """
 
 from __future__ import annotations

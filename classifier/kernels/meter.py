@@ -1,8 +1,8 @@
 """The meter's kernel: the list of frames, in order, through decoding, flow, inspection and usage.
 
 Order is exact and the result does not depend on the batch: where something outside has to be done first, the kernel returns
-why and at which frame, and is called again with that frame (`state.INTERVAL` … `EXPIRY`; after `QUIC` and `WATCH` with the
-next, as that one is metered already).
+why and at which frame, and is called again with that frame (`state.INTERVAL` … `EXPIRY`; after `WATCH` with the next, as that
+one is metered already).
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from classifier.kernels.state import (
     LOG_MARGIN,
     NAMES,
     PACKET_MASK,
-    QUIC,
     THEN_BIND,
     THEN_FINISH,
     THEN_POST,
@@ -61,8 +60,6 @@ def meter_frames(tables, buffer, frames, first, then):
             return status, position
         packet = tables.packets[position & PACKET_MASK]
         meter_frame(tables, octets, packet_time(frame), packet)
-        if tables.state[0].trap_place >= 0:
-            return QUIC, position + 1
         if tables.watched_ports.shape[0] > 0 and is_watched(tables, packet):
             return WATCH, position + 1
     if then == THEN_POST:

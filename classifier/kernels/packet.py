@@ -1,6 +1,6 @@
 """From a frame to a packet: the one record that all decoding writes into, and the walk that fills it.
 
-Rules of this file and of its four helpers (link, internet, tunnel, transport), which share one skeleton: each takes
+Rules of this file and of its five helpers (link, tags, internet, tunnel, transport), which share one skeleton: each takes
 (frame octets, packet record), starts at `position`, checks a length once before it reads, moves `position` on and returns
 a status. They never copy. *Truncated* (the capture stopped short) is not *malformed* (the packet itself is wrong).
 The octets that count are those of the IP packet: accounting 1.1 to 1.3.
@@ -12,8 +12,9 @@ import numpy as np
 
 from classifier.kernels.internet import read_internet
 from classifier.kernels.jit import helper
-from classifier.kernels.link import read_link, read_tags
+from classifier.kernels.link import read_link
 from classifier.kernels.plain import read_plain
+from classifier.kernels.tags import read_tags
 from classifier.kernels.transport import read_transport
 from classifier.kernels.tunnel import read_tunnel
 

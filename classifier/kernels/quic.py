@@ -1,75 +1,86 @@
-"""QUIC in the meter: which datagrams are handed out to be decrypted, and what comes of the answer.
+"""QUIC in the meter: which datagrams are read, what they say, and when a flow is decided by it.
 
 Rules of this file:
-- A datagram is handed out as by a trap: it is metered first, its octets held like those of any undecided flow, and the
-  answer stands in the tables before the next frame is looked at. Only flows that are not decided are trapped, and each of
-  their datagrams counts towards the inspection limit: so a flood of them costs a bounded time a flow.
+- Only what verifies counts: an Initial or a Retry whose tag is right, a Version Negotiation that echoes the client's ids.
+  Anything else gives nothing. (Google's versions in clear have nothing to verify.)
+- An answer is CRYPTO octets in an Initial of the server that verifies: the keys show that its sender saw the client's
+  Initial, and a server sends a ServerHello or HelloRetryRequest only once it has read the whole ClientHello. Where that
+  packet was lost, a Handshake packet to the client's id answers, too. It cannot be verified, but who can forge the server's
+  address can forge a TCP ACK as well. An ACK, a Retry, a close and short headers are no answers. So an inert hello, one
+  that reached no server, stays without.
 - CRYPTO octets go into the pool of reassembly like TCP's, from offset 0 of their stream. One buffer serves one connection
-  attempt, the latest; a buffer taken away is not opened again, as nothing could be compared with what it held.
+  attempt, the latest; a flow whose buffer was taken away gets no other, as nothing could be compared with what it held.
 - The latest attempt's name decides, once the server has answered that attempt. Another name in an earlier attempt, or octets
   of an earlier one that still come, contradict it, unless the server's Version Negotiation voided what was before.
 - The end whose Initial verified first is the QUIC client, whoever sent the first datagram that the capture holds.
+- Each datagram of an undecided flow counts towards the inspection limit, so a flood of them costs a bounded time a flow.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
-from classifier.kernels.connections import LONG_HEADER, VERSION_2, destination_id, goes_on, remember_connection
-from classifier.kernels.hashing import hash_octets
-from classifier.kernels.jit import helper, kernel
-from classifier.kernels.names import RAW_AT, intern_name, keep_raw
-from classifier.kernels.octets import address, u8, u16, u32
-from classifier.kernels.settle import settle
-from classifier.kernels.state import (
-    PHASE_DECIDED,
-    PHASE_INSPECTED,
-    PHASE_NAMED,
-    QUIC_ANSWERED,
-    QUIC_HAS_NAME,
-    QUIC_IN_CLEAR,
-    QUIC_ROLES,
-    QUIC_TURNED,
-    QUIC_VOIDED,
-    RULE_NO_HOST_NAME,
-    RULE_NO_MATCH,
+from classifier.kernels.connections import goes_on, id_word
+from classifier.kernels.jit import helper
+from classifier.kernels.octets import u8, u16, u32
+from classifier.kernels.quic_attempts import (
+    ATTEMPTS,
+    CLIENT_ID,
+    KEY_ID,
+    RETRY_ID,
+    SERVER_ID,
+    add_attempt,
+    attempt_count,
+    attempt_row,
+    handshaking,
+    id_place,
+    is_id,
+    is_known,
+    refuse,
+    write_id,
 )
-from classifier.kernels.streams import stream_close, stream_insert, stream_open
-from classifier.kernels.tls import NO_NAME, NOT_THIS, handshake_name
-from classifier.kernels.verdict import decide, match_name
-from classifier.records import SOURCE_QUIC_SNI
-
-CONNECTION_ID_OCTETS = 20  # RFC 9000, 17.2: more, and no version that is read can be meant
-LONG_HEADER_OCTETS = 7  # first octet, version, two lengths (RFC 8999, 5.1)
-# Google's versions in clear: the public header's flags for version and connection id, none of the reserved bits
-# (draft-tsvwg-quic-protocol-02, 6.1); the version is behind the id of 8 octets. Q046 has a long header of its own.
-GOOGLE_FLAGS, GOOGLE_FLAGS_MASK, GOOGLE_VERSION_AT = 0x09, 0xC9, 9
-GOOGLE_Q0, GOOGLE_T0 = 0x5130, 0x5430
-Q046 = 0x51303436
-# Versions: RFC 9000, 15 (1, and those reserved: 0x?a?a?a?a), its drafts, and Facebook's (mvfst, quic/QuicConstants.h).
-VERSION_1 = 1
-RESERVED, RESERVED_MASK = 0x0A0A0A0A, 0x0F0F0F0F
-DRAFTS, MVFST = 0xFF0000, 0xFACEB0
-
-# What `take_answer` is told besides octets.
-ANSWERED = 1
-VOIDS = 2
-NAME = 4  # the octets are Google's name, not CRYPTO
-RETRIED = 8
-
-
-@helper
-def may_be_version(version):
-    """1 if the version is one that can be read, or a reserved one: then the server's Version Negotiation may follow.
-
-    Half of all DNS queries look like long headers but for that.
-    """
-    if version == VERSION_1 or version == VERSION_2 or version & RESERVED_MASK == RESERVED:
-        return 1
-    family = version >> 8
-    if family == DRAFTS or family == MVFST:
-        return 1
-    return 1 if version >> 16 == GOOGLE_Q0 or version >> 16 == GOOGLE_T0 else 0
+from classifier.kernels.quic_google import (
+    GOOGLE_ID_OCTETS,
+    HELLO_FLAGS,
+    HELLO_FLAGS_MASK,
+    PUBLIC_VERSION_AT,
+    google_answers,
+    google_hello,
+    google_name,
+)
+from classifier.kernels.quic_initials import open_initials
+from classifier.kernels.quic_names import (
+    begin_hello,
+    conclude,
+    enter_attempt,
+    finish_quic,
+    mark_answered,
+    take_plain_name,
+)
+from classifier.kernels.quic_packet import (
+    CONNECTION_ID_OCTETS,
+    ID_AT,
+    ID_LENGTH_AT,
+    LONG_HEADER,
+    LONG_HEADER_OCTETS,
+    VERSION_AT,
+    keep_id,
+    long_header_end,
+    packet_kind,
+    retry_verifies,
+    source_id_at,
+)
+from classifier.kernels.quic_versions import (
+    GOOGLE_Q0,
+    HANDSHAKE_AFTER,
+    HAS_RETRY,
+    INITIAL_KIND,
+    NEGOTIATION,
+    Q046,
+    RETRY_AFTER,
+    may_be_version,
+    version_row,
+)
+from classifier.kernels.state import PHASE_DECIDED, QUIC_IN_CLEAR, QUIC_ROLES, QUIC_TURNED
+from classifier.kernels.verdict import decide
 
 
 @helper
@@ -80,189 +91,137 @@ def may_be_quic(frame, start, octets, begun):
         return 0
     first = u8(frame, start)
     if not first & LONG_HEADER:
-        if first & GOOGLE_FLAGS_MASK != GOOGLE_FLAGS or octets < GOOGLE_VERSION_AT + 4:
+        if first & HELLO_FLAGS_MASK != HELLO_FLAGS or octets < PUBLIC_VERSION_AT + 4:
             return 0
-        return 1 if u16(frame, start + GOOGLE_VERSION_AT) == GOOGLE_Q0 else 0
-    version = u32(frame, start + 1)
+        return 1 if u16(frame, start + PUBLIC_VERSION_AT) == GOOGLE_Q0 else 0
+    version = u32(frame, start + VERSION_AT)
     if version == Q046:
         return 1
-    if not may_be_version(version) and not (begun and version == 0):
+    if not may_be_version(version) and not (begun and version == NEGOTIATION):
         return 0
-    destination = u8(frame, start + 5)
-    if destination > CONNECTION_ID_OCTETS or octets < LONG_HEADER_OCTETS + destination:
+    return has_ids(frame, start, start + octets)
+
+
+@helper
+def has_ids(frame, start, end):
+    """1 if there is a whole long header with connection ids as long as they can be."""
+    if long_header_end(frame, start, end) < 0 or u8(frame, start + ID_LENGTH_AT) > CONNECTION_ID_OCTETS:
         return 0
-    source = u8(frame, start + 6 + destination)
-    return 1 if source <= CONNECTION_ID_OCTETS and octets >= LONG_HEADER_OCTETS + destination + source else 0
+    return 1 if u8(frame, source_id_at(frame, start) - 1) <= CONNECTION_ID_OCTETS else 0
+
+
+@helper
+def readable_version(frame, start, end):
+    """The row of the version of a datagram whose Initials can be opened, or -1."""
+    return version_row(u32(frame, start + VERSION_AT)) if has_ids(frame, start, end) else -1
 
 
 @helper
 def inspect_datagram(tables, frame, packet, place, from_server):
-    """Look at a datagram of a flow that is not decided: hand it out, or decide where the first cannot be QUIC."""
+    """Look at a datagram of a flow that is not decided: read it, or decide where the first cannot be QUIC."""
     flow = tables.flows[place]
-    state = tables.state[0]
     flow.inspected += 1
     if flow.subscriber < 0 and tables.log.shape[0] == 0:
         decide(tables, place)  # nobody will see its name
         return
+    start, octets = packet.payload_start, packet.payload_captured
     to_client = from_server != (1 if flow.quic & QUIC_TURNED else 0)
-    in_clear = flow.quic & QUIC_IN_CLEAR and to_client and packet.payload_captured > 0
-    if in_clear or may_be_quic(frame, packet.payload_start, packet.payload_captured, flow.quic & QUIC_ROLES):
-        state.trap_place = place
-        state.trap_serial = flow.serial
-        state.trap_from_end = from_server
-        state.trap_from_server = to_client if flow.quic & QUIC_ROLES else 0
-        state.trap_start = packet.payload_start
-        state.trap_octets = packet.payload_captured
-        state.trap_id = destination_id(frame, packet.payload_start, packet.payload_captured)
+    in_clear = flow.quic & QUIC_IN_CLEAR and to_client and octets > 0
+    if flow.quic & QUIC_ROLES and flow.stream < 0:
+        finish_quic(tables, place)
+    elif in_clear or may_be_quic(frame, start, octets, flow.quic & QUIC_ROLES):
+        if flow.quic & QUIC_ROLES and to_client:
+            read_from_server(tables, frame, start, start + octets, place)
+        else:
+            read_from_client(tables, frame, start, start + octets, place, from_server)
+        conclude(tables, place)
     elif flow.inspected == 1:
         if not goes_on(tables, frame, packet, place, from_server):
             decide(tables, place)
-    elif flow.inspected >= state.inspection_packets:
+    if flow.phase != PHASE_DECIDED and flow.inspected >= tables.state[0].inspection_packets:
         finish_quic(tables, place)
 
 
-@kernel
-def take_answer(tables, octets, pieces, server_id, attempt, flags):
-    """Enter what the trapped datagram says into the tables. 1 if its flow is decided now, else 0.
-
-    `octets` u1, read-only; `pieces` i8[3 * n]: offset in the CRYPTO stream, where in `octets`, length of each. `server_id` u1,
-    read-only: the id that the server chose, empty while unknown. `attempt` of the flow that all this belongs to, 0 where
-    nothing is known. `flags`: ANSWERED, VOIDS, NAME, RETRIED.
-    """
-    state = tables.state[0]
-    place = state.trap_place
-    state.trap_place = -1
-    flow = tables.flows[place]
-    if flow.phase != PHASE_DECIDED and attempt > 0:
-        if not flow.quic & QUIC_ROLES:
-            flow.quic |= QUIC_ROLES | (QUIC_TURNED if state.trap_from_end else 0)
-        if attempt > flow.quic_attempt and (pieces.shape[0] > 0 or flags & NAME):
-            begin_attempt(tables, place, attempt, flags & VOIDS)
-        if attempt == flow.quic_attempt:
-            if flags & RETRIED:
-                begin_hello(tables, place)
-            if pieces.shape[0] > 0:
-                flow.quic_last_id = state.trap_id
-            if flags & ANSWERED:
-                flow.quic |= QUIC_ANSWERED
-            take_octets(tables, place, address(octets), octets.shape[0], pieces, flags & NAME)
-        elif pieces.shape[0] > 0 and attempt < flow.quic_attempt and not flow.quic & QUIC_VOIDED:
-            flow.contradicted = 1
-    if flow.phase != PHASE_DECIDED and flow.inspected >= state.inspection_packets:
-        finish_quic(tables, place)
-    if flow.phase != PHASE_DECIDED:
-        return 0
-    if server_id.shape[0] > 0 and flow.source == SOURCE_QUIC_SNI and flow.quic & QUIC_ANSWERED:
-        remember_connection(tables, place, address(server_id), server_id.shape[0])
-    if flow.took_part:
-        settle(tables, place)
-    return 1
-
-
 @helper
-def begin_attempt(tables, place, attempt, voids):
-    """Octets of a new connection attempt: what the one before said stands beside it as a claim, unless that is void."""
-    flow = tables.flows[place]
-    if flow.quic_attempt > 0:
-        kept = QUIC_ROLES | QUIC_TURNED | QUIC_IN_CLEAR
-        if voids:
-            flow.quic = np.int64(flow.quic) & kept | QUIC_VOIDED
-            flow.contradicted = 0
-        else:
-            flow.quic = np.int64(flow.quic) & (kept | QUIC_HAS_NAME)
-    flow.quic_attempt = attempt
-    flow.quic_first_id = tables.state[0].trap_id
-    begin_hello(tables, place)
-
-
-@helper
-def begin_hello(tables, place):
-    """A hello from its first octet on. After a Retry it should be the same (RFC 9000, 17.2.5.2), but that of aioquic is not:
-    only the name has to be."""
-    flow = tables.flows[place]
-    stream_close(tables, place)
-    flow.phase = PHASE_INSPECTED
-    flow.rule = RULE_NO_HOST_NAME
-    stream_open(tables, place, 0, 0, 1 if flow.quic & QUIC_TURNED else 0)
-
-
-@helper
-def take_octets(tables, place, octets, count, pieces, is_name):
-    """Octets of the latest attempt: into its buffer, and a name out of it; an answer makes the name count."""
-    flow = tables.flows[place]
-    if is_name:
-        stream_close(tables, place)
-        flow.quic |= QUIC_IN_CLEAR
-        take_name(tables, place, keep_raw(tables.scratch, octets, 0, count))
-    elif flow.stream >= 0:
-        number = np.int64(flow.stream)
-        for i in range(0, pieces.shape[0], 3):
-            if pieces[i] < tables.stream_data.shape[1]:
-                if stream_insert(tables, number, octets, pieces[i + 1], pieces[i + 2], pieces[i]):
-                    flow.contradicted = 1
-        if flow.phase == PHASE_INSPECTED:
-            read_hello(tables, place, 0)
-    if flow.phase == PHASE_NAMED and flow.quic & QUIC_ANSWERED:
-        stream_close(tables, place)
-        decide(tables, place)
-
-
-@helper
-def read_hello(tables, place, final):
-    """Look for the name in what is in order. `final`: nothing more will come."""
-    number = np.int64(tables.flows[place].stream)
-    data = tables.stream_data[number]
-    front = np.int64(tables.streams[number].front)
-    if front == 0:
+def read_from_client(tables, frame, start, end, place, from_end):
+    """A datagram of the client, or of whoever may turn out to be it. `from_end`: the flow's server sent it."""
+    row = readable_version(frame, start, end)
+    if row >= 0:
+        open_initials(tables, frame, start, end, place, row, 0, from_end)
         return
-    found = handshake_name(data, front, tables.scratch, final or front >= data.shape[0])
-    if found > NO_NAME:
-        take_name(tables, place, found)
-    elif found == NO_NAME or found == NOT_THIS:
-        decide_nameless(tables, place)
+    version, id_at, message_at, message_end = google_hello(frame, start, end)
+    if version < 0:
+        return
+    attempt = known_hello(tables, place, frame, id_at)
+    if attempt < 0:
+        attempt = add_attempt(tables, place, version, from_end)
+        for kind in (KEY_ID, CLIENT_ID, SERVER_ID):  # both sides use the id that the client chose
+            write_id(tables, attempt, kind, frame, id_at, GOOGLE_ID_OCTETS)
+    name_at, octets = google_name(frame, message_at, message_end)
+    has_name = 1 if octets > 0 else 0
+    word = id_word(frame, id_at, GOOGLE_ID_OCTETS)
+    if enter_attempt(tables, place, attempt, has_name, from_end, word) and has_name:
+        take_plain_name(tables, place, frame, name_at, octets)
 
 
 @helper
-def take_name(tables, place, octets):
-    """A name was found: keep it, match it, wait for the answer."""
-    flow = tables.flows[place]
-    hashed = hash_octets(tables.state[0].seed, tables.scratch, RAW_AT, octets)
-    kept = -1
-    if tables.log.shape[0] > 0:
-        kept = intern_name(tables, octets)
-    if flow.name != kept and flow.name >= 0:
-        flow.other_name = flow.name
-    if flow.quic & QUIC_HAS_NAME and flow.quic_name != hashed:
-        flow.contradicted = 1
-    flow.quic |= QUIC_HAS_NAME
-    flow.quic_name = hashed
-    flow.name = kept
-    flow.source = SOURCE_QUIC_SNI
-    flow.name_from_server = 1 if flow.quic & QUIC_TURNED else 0
-    match_name(tables, flow, octets)
-    flow.phase = PHASE_NAMED
+def known_hello(tables, place, frame, id_at):
+    """The attempt of a hello in clear with that id, or -1."""
+    latest = attempt_count(tables, place)
+    for n in range(max(latest - ATTEMPTS, 0) + 1, latest + 1):
+        row = attempt_row(tables.flows[place].stream, n)
+        if is_id(tables, row, KEY_ID, frame, id_at, GOOGLE_ID_OCTETS):
+            return row
+    return -1
 
 
 @helper
-def decide_nameless(tables, place):
-    """No name is to be expected: decide by the address, but not where an earlier attempt had one."""
-    flow = tables.flows[place]
-    if flow.quic & QUIC_HAS_NAME:
-        flow.rule = RULE_NO_MATCH
-    stream_close(tables, place)
-    decide(tables, place)
+def read_from_server(tables, frame, start, end, place):
+    """A datagram of the QUIC server."""
+    row = readable_version(frame, start, end)
+    if row >= 0:
+        kind = packet_kind(frame, start)
+        if kind == INITIAL_KIND[row] + RETRY_AFTER & 3:
+            take_retry(tables, frame, start, end, place, row)
+        elif not open_initials(tables, frame, start, end, place, row, 1, 0):
+            if kind == INITIAL_KIND[row] + HANDSHAKE_AFTER & 3:
+                mark_answered(tables, place, handshaking(tables, place, frame, start))
+        return
+    header_end = long_header_end(frame, start, end)
+    if header_end >= 0 and u32(frame, start + VERSION_AT) == NEGOTIATION:
+        refuse(tables, place, frame, start, header_end, end)
+        return
+    latest = attempt_count(tables, place)
+    attempt = attempt_row(tables.flows[place].stream, latest)
+    if version_row(tables.attempts[attempt].version) >= 0:
+        return
+    id_at = id_place(attempt, KEY_ID) + 1
+    if google_answers(frame, start, end, tables.attempt_ids, id_at, 1 if latest == 1 else 0):
+        mark_answered(tables, place, attempt)
 
 
 @helper
-def finish_quic(tables, place):
-    """The inspection limit, or the flow's end: take what there is. A name that nobody answered does not count."""
+def take_retry(tables, frame, start, end, place, version):
+    """Go on with the keys that a Retry gives, if it verifies, is the first and comes in time (RFC 9000, 17.2.5.2).
+
+    The server has read nothing so far: what it answers is a hello that the client is still to send.
+    """
     flow = tables.flows[place]
-    if flow.phase == PHASE_INSPECTED and flow.stream >= 0:
-        read_hello(tables, place, 1)
-    if flow.phase == PHASE_NAMED:
-        if not flow.quic & QUIC_ANSWERED:
-            flow.rule = RULE_NO_MATCH
-        stream_close(tables, place)
-        decide(tables, place)
-    elif flow.phase == PHASE_INSPECTED:
-        decide_nameless(tables, place)
+    source_at = source_id_at(frame, start)
+    latest = attempt_count(tables, place)
+    for n in range(latest, max(latest - ATTEMPTS, 0), -1):
+        row = attempt_row(flow.stream, n)
+        attempt = tables.attempts[row]
+        late = is_known(tables, row, RETRY_ID) or is_known(tables, row, SERVER_ID) or attempt.refused
+        if late or attempt.version != u32(frame, start + VERSION_AT) or not HAS_RETRY[version]:
+            continue
+        if not is_id(tables, row, CLIENT_ID, frame, start + ID_AT, u8(frame, start + ID_LENGTH_AT)):
+            continue
+        id_at = id_place(row, KEY_ID)
+        octets = u8(tables.attempt_ids, id_at)
+        keep_id(tables.ciphers, tables.attempt_ids, id_at + 1, octets)
+        if retry_verifies(tables.ciphers, version, octets, frame, start, end):
+            write_id(tables, row, RETRY_ID, frame, source_at, u8(frame, source_at - 1))
+            if n == flow.quic_attempt:
+                begin_hello(tables, place)
+            return

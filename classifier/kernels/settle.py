@@ -2,6 +2,8 @@
 
 They belong to the interval in which they were seen, and to the application decided later (accounting 2.3): never charged
 first and refunded after. Whatever the interval's length, the sums per interval are therefore the same.
+
+So evidence changes here, too: what was counted before is posted first, with the evidence that it had. It falls, never rises.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.kernels.accounts import SUBSCRIBERS_BEYOND
+from classifier.kernels.connections import contradict_connection
 from classifier.kernels.jit import helper
 from classifier.kernels.signatures import APPLICATION_UNKNOWN
-from classifier.kernels.state import PHASE_DECIDED, PHASE_NAMED, RULE_NO_MATCH
+from classifier.kernels.state import PHASE_DECIDED, PHASE_NAMED, RULE_NO_MATCH, TCP_FOLLOWED
 from classifier.kernels.streams import stream_close
 from classifier.kernels.usage import held_free, held_take, post
 from classifier.kernels.verdict import decide
@@ -77,14 +80,35 @@ def decide_early(tables, place):
 
 @helper
 def contradict(tables, place):
-    """What the flow says of itself is not to be believed: it is charged from here on; what was posted stays."""
+    """What the flow says of itself is not to be believed: it is charged from here on, and for good; what was posted stays.
+
+    Nothing of it is read any more, as no request behind could lift the contradiction.
+    """
     flow = tables.flows[place]
     flow.contradicted = 1
-    if flow.phase != PHASE_DECIDED or flow.application == APPLICATION_UNKNOWN:
+    if flow.phase != PHASE_DECIDED:
         return
+    if flow.tcp_state & TCP_FOLLOWED:
+        stop_following(tables, place)
+    if flow.application != APPLICATION_UNKNOWN:
+        change_evidence(tables, place, EVIDENCE_CONTRADICTED)
+        contradict_connection(tables, flow)
+
+
+@helper
+def change_evidence(tables, place, evidence):
+    """Another evidence for what follows; what was counted so far keeps its own."""
+    flow = tables.flows[place]
     if flow.settled:
         post_open(tables, place)
-    flow.evidence = EVIDENCE_CONTRADICTED
+    flow.evidence = evidence
+
+
+@helper
+def stop_following(tables, place):
+    """A followed flow is contradicted or closed: its requests are not read any more."""
+    tables.flows[place].tcp_state &= 0xFFFF - TCP_FOLLOWED
+    stream_close(tables, place)
 
 
 @helper

@@ -14,9 +14,8 @@ INTERVAL = 1  # a packet lies at or past `interval_end_ns`: close the interval, 
 USAGE = 2  # the usage table is half full: take its rows
 FLOWS = 3  # the log of ended flows is nearly full: take it
 NAMES = 4  # the table of names is nearly full: take the log, drop what no flow needs
-QUIC = 5  # the datagram just metered may be QUIC: read it (state.trap_…), enter the answer, go on at the next frame
-WATCH = 6  # the frame before it may speak about addresses: read it, write the changes
-EXPIRY = 7  # a packet lies at or past `next_expiry_ns`: write what has ended
+WATCH = 5  # the frame before it may speak about addresses: read it, write the changes
+EXPIRY = 6  # a packet lies at or past `next_expiry_ns`: write what has ended
 
 # What `meter_frames` does behind the last frame.
 THEN_NOTHING = 0
@@ -67,6 +66,7 @@ QUIC_IN_CLEAR = 4  # Google's hello: answers have no long header
 QUIC_HAS_NAME = 8  # `quic_name` is the hash of a name seen
 QUIC_ANSWERED = 16  # the server has answered the latest attempt
 QUIC_VOIDED = 32  # the attempts before the latest are void
+QUIC_CONTRADICTED = 128  # by other octets or names of QUIC; what a Version Negotiation voids, that it voids, too
 QUIC_DECIDED = 64  # decided by the name of a connection whose ids are known
 # Flow.http_state: what has to stand at `http_next` of a followed flow.
 HTTP_HEAD, HTTP_CHUNK_SIZE, HTTP_CHUNK_END, HTTP_TRAILER, HTTP_LOST = range(5)
@@ -74,6 +74,7 @@ HTTP_HEAD, HTTP_CHUNK_SIZE, HTTP_CHUNK_END, HTTP_TRAILER, HTTP_LOST = range(5)
 # Flow.rule besides the rules of the catalogue.
 RULE_NO_MATCH = -1  # a host name that no rule matches: the flow is unknown, whatever its address
 RULE_NO_HOST_NAME = -2  # no name, or one that is no host name: no evidence
+RULE_NAME_UNSEEN = -3  # a hello or request whose name was not read to its end: DNS must not name it instead
 
 CACHE_LINE_OCTETS = 64
 
@@ -154,7 +155,7 @@ FLOW = whole_lines(
         ("source", "u1"),
         ("quic", "u1"),
         ("quic_attempt", "u1"),  # the connection attempt whose octets are in `stream`, or that gave the name
-        ("backed", "u1"),  # a trusted resolver gave the name to the address that it was sent to
+        ("backed", "u1"),  # a DNS answer gave the name to the address that it was sent to
         # HTTP/1 that is followed.
         ("http_state", "u1"),
         ("http_rounds", "u1"),  # times 2^30 octets of body that are left behind `http_next`
@@ -238,7 +239,11 @@ STREAM = np.dtype(
     [
         ("serial", "i8"),  # of the flow that holds it, 0 free
         ("flow", "i4"),
-        ("before", "i4"),  # neighbours in the order in which they were given out; `after` is also the next free one
+        ("holder", "i4"),  # row of `stream_holders`
+        (
+            "before",
+            "i4",
+        ),  # neighbours in the order in which the holder was given them; `after` is also the next free one
         ("after", "i4"),
         ("base_sequence", "u4"),  # sequence number of the first octet
         ("start", "i4"),  # where parsing starts
@@ -247,6 +252,8 @@ STREAM = np.dtype(
         ("from_server", "u1"),
         ("conflict", "u1"),
         ("floating", "u1"),  # nobody knows how many octets come before the first one seen
+        ("attempts", "u1"),  # QUIC: connection attempts of the flow, and those that were not refused
+        ("standing", "u1"),
     ]
 )
 
@@ -286,15 +293,7 @@ STATE = np.dtype(
         ("name_count", "i8"),
         ("name_octets", "i8"),
         ("inspection_packets", "i8"),
-        # The datagram that status QUIC is about.
-        ("trap_place", "i8"),  # its flow, -1 none
-        ("trap_serial", "i8"),
-        ("trap_from_end", "i8"),  # 1: sent by the flow's server
-        ("trap_from_server", "i8"),  # 1: sent by the QUIC server
-        ("trap_start", "i8"),  # where its payload is in the buffer
-        ("trap_octets", "i8"),
-        ("trap_id", "u8"),  # first octets of the connection id that it goes to
-        ("resolvers_trusted", "i8"),  # 1 where trusted resolvers are configured: only they teach
+        ("resolvers_trusted", "i8"),  # 1 where trusted resolvers are configured: only they teach, else any server
         ("dns_grace_ns", "i8"),
         # Accounts: every frame is in exactly one of metered (posted or held), waiting or unmetered.
         ("observed_frames", "i8"),

@@ -1,8 +1,8 @@
 """Reassembly: a small pool of buffers in which a flow's first octets are put in order by sequence number.
 
-Rules: the pool is fixed; when it is full one of the PROBES buffers that were given out longest ago is taken away (counted)
-and its flow goes on without: of the same subscriber if there is one, else of a flow that has no name yet. The first
-copy of an octet stays; another copy that differs is a conflict (attack 11, 12).
+Rules: the pool is fixed; when it is full the subscriber that has most buffers gives one up (counted), and the flow that had it
+goes on without. So a flood of hellos, of halves or of QUIC harms whoever sends it (attack 28). The first copy of an octet
+stays; another copy that differs is a conflict (attack 11, 12).
 """
 
 from __future__ import annotations
@@ -11,10 +11,21 @@ import numpy as np
 
 from classifier.kernels.jit import helper
 from classifier.kernels.octets import u8
-from classifier.kernels.state import HTTP_LOST, PHASE_INSPECTED, PHASE_NAMED, RULE_NO_MATCH, TCP_FOLLOWED
+from classifier.kernels.state import (
+    HTTP_LOST,
+    PHASE_INSPECTED,
+    PHASE_NAMED,
+    RULE_NAME_UNSEEN,
+    RULE_NO_MATCH,
+    TCP_FOLLOWED,
+)
 
-# How many of the oldest buffers are looked at for one to take away.
+# How many of a subscriber's oldest buffers are looked at for one whose flow has no name yet.
 PROBES = 16
+# Columns of `stream_holders`: the ends of a subscriber's list of buffers, as place + 1, and how many there are.
+OLDEST, NEWEST, HELD_BUFFERS = 0, 1, 2
+HOLDER_COLUMNS = 4  # so that none lies over two cache lines
+KINDS = 2  # firm and floating: each has a list of its own
 # One buffer in so many may be a floating one: any segment in the middle of a connection asks for one, few need it.
 FLOATING_SHARE = 16
 # Where the first octet goes when earlier ones may still come and nobody knows how many.
@@ -41,6 +52,8 @@ def stream_open(tables, place, base, start, from_server):
     stream.from_server = from_server
     stream.conflict = 0
     stream.floating = start > 0
+    stream.attempts = 0
+    stream.standing = 0
     stream_link(tables, number)
     tables.flows[place].stream = number
     return number
@@ -51,77 +64,112 @@ def free_stream(tables, place, floating):
     """A buffer that nobody has: the one that became free last, as it is still in the cache, else one taken away."""
     state = tables.state[0]
     count = tables.streams.shape[0]
-    if floating and FLOATING_SHARE * (state.floating_streams + 1) > count and tables.stream_oldest[1] >= 0:
+    if floating and FLOATING_SHARE * (state.floating_streams + 1) > count and state.floating_streams > 0:
         state.streams_over += 1
-        stream_take(tables, np.int64(tables.stream_oldest[1]))
+        stream_take(tables, stream_victim(tables, tables.flows[place].subscriber, 1))
     elif state.free_stream < 0 and state.stream_count < count:
         state.stream_count += 1
         return state.stream_count - 1
     elif state.free_stream < 0:
         state.streams_over += 1
-        stream_take(tables, stream_victim(tables, tables.flows[place].subscriber))
+        kind = 1 if state.floating_streams > 0 else 0
+        stream_take(tables, stream_victim(tables, tables.flows[place].subscriber, kind))
     number = state.free_stream
     state.free_stream = tables.streams[number].after
     return number
 
 
 @helper
-def stream_victim(tables, subscriber):
-    """The buffer to take away for a flow of `subscriber`: one whose flow may not need it, or else among the oldest.
+def holder_row(subscriber, kind):
+    """Where a subscriber's buffers of a kind are listed; transit, -1, is one subscriber here."""
+    return KINDS * (np.int64(subscriber) + 1) + kind
 
-    First one of the same subscriber, so that a flood of hellos harms whoever sends it; then one whose flow has no name yet.
+
+@helper
+def stream_victim(tables, subscriber, kind):
+    """The buffer to take away for a flow of `subscriber`: of the one that holds most of this kind, which it may be itself.
+
+    Of its oldest the first whose flow has no name yet, if there is one.
     """
-    floating = np.int64(tables.stream_oldest[1])
-    if floating >= 0:
-        return floating
-    victim = np.int64(tables.stream_oldest[0])
-    unnamed = np.int64(-1)
+    holders = tables.stream_holders
+    row = heaviest_holder(tables, kind)
+    own = holder_row(subscriber, kind)
+    if holders[own, HELD_BUFFERS] >= holders[row, HELD_BUFFERS]:
+        row = own
+    victim = np.int64(holders[row, OLDEST]) - 1
     candidate = victim
     for _ in range(PROBES):
         if candidate < 0:
             break
-        flow = tables.flows[tables.streams[candidate].flow]
-        if flow.subscriber == subscriber:
+        if tables.flows[tables.streams[candidate].flow].phase == PHASE_INSPECTED:
             return candidate
-        if unnamed < 0 and flow.phase == PHASE_INSPECTED:
-            unnamed = candidate
         candidate = np.int64(tables.streams[candidate].after)
-    return unnamed if unnamed >= 0 else victim
+    return victim
+
+
+@helper
+def heaviest_holder(tables, kind):
+    """The row of a subscriber that holds most buffers of a kind, or at least half as many as whoever holds most.
+
+    Looking through all buffers is needed only once it has lost half of them.
+    """
+    holders, heaviest = tables.stream_holders, tables.stream_heaviest
+    row = np.int64(heaviest[kind, 0])
+    if 2 * holders[row, HELD_BUFFERS] >= heaviest[kind, 1] and holders[row, HELD_BUFFERS] > 0:
+        return row
+    most = 0
+    for number in range(tables.streams.shape[0]):
+        stream = tables.streams[number]
+        if stream.serial != 0 and stream.floating == kind and holders[stream.holder, HELD_BUFFERS] > most:
+            row = np.int64(stream.holder)
+            most = np.int64(holders[row, HELD_BUFFERS])
+    heaviest[kind, 0] = row
+    heaviest[kind, 1] = most
+    return row
 
 
 @helper
 def stream_link(tables, number):
-    """The buffer is the one given out last."""
+    """The buffer is the one that its subscriber was given last."""
     stream = tables.streams[number]
+    holders, heaviest = tables.stream_holders, tables.stream_heaviest
     kind = np.int64(stream.floating)
-    newest = np.int64(tables.stream_newest[kind])
+    row = holder_row(tables.flows[stream.flow].subscriber, kind)
+    newest = np.int64(holders[row, NEWEST]) - 1
+    stream.holder = row
     stream.before = newest
     stream.after = -1
     if newest >= 0:
         tables.streams[newest].after = number
     else:
-        tables.stream_oldest[kind] = number
-    tables.stream_newest[kind] = number
+        holders[row, OLDEST] = number + 1
+    holders[row, NEWEST] = number + 1
+    holders[row, HELD_BUFFERS] += 1
+    if holders[row, HELD_BUFFERS] > heaviest[kind, 1]:
+        heaviest[kind, 0] = row
+        heaviest[kind, 1] = holders[row, HELD_BUFFERS]
     tables.state[0].floating_streams += kind
 
 
 @helper
 def stream_unlink(tables, number):
-    """Take the buffer out of the order in which they were given out; it is free."""
+    """Take the buffer out of its subscriber's list; it is free."""
     state = tables.state[0]
     stream = tables.streams[number]
-    kind = np.int64(stream.floating)
+    holders = tables.stream_holders
+    row = np.int64(stream.holder)
     if stream.before >= 0:
         tables.streams[stream.before].after = stream.after
     else:
-        tables.stream_oldest[kind] = stream.after
+        holders[row, OLDEST] = stream.after + 1
     if stream.after >= 0:
         tables.streams[stream.after].before = stream.before
     else:
-        tables.stream_newest[kind] = stream.before
+        holders[row, NEWEST] = stream.before + 1
+    holders[row, HELD_BUFFERS] -= 1
     stream.after = state.free_stream
     state.free_stream = number
-    state.floating_streams -= kind
+    state.floating_streams -= np.int64(stream.floating)
 
 
 @helper
@@ -136,18 +184,29 @@ def stream_take(tables, number):
         victim.http_state = HTTP_LOST
     if victim.phase == PHASE_NAMED:
         victim.rule = RULE_NO_MATCH
+    elif victim.phase == PHASE_INSPECTED:
+        victim.rule = RULE_NAME_UNSEEN
     stream_clear(tables, number)
 
 
 @helper
 def stream_clear(tables, number):
     """Make a buffer free: nothing of it is filled any more."""
+    stream_empty(tables, number)
+    tables.streams[number].serial = 0
+    stream_unlink(tables, number)
+
+
+@helper
+def stream_empty(tables, number):
+    """Nothing of the buffer is filled any more; its flow keeps it."""
     stream = tables.streams[number]
     filled = tables.stream_filled[number]
     for i in range(np.int64(stream.start) >> 3, (np.int64(stream.high) + 7) >> 3):
         filled[i] = 0
-    stream.serial = 0
-    stream_unlink(tables, number)
+    stream.front = stream.start
+    stream.high = stream.start
+    stream.conflict = 0
 
 
 @helper

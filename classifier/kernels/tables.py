@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from classifier.kernels.bindings import Bound
+from classifier.kernels.ciphers import Ciphers
 from classifier.kernels.notes import Notes
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
@@ -22,9 +23,11 @@ class Tables(NamedTuple):
     `fragment_covered`, `fragment_starts` u1[f, FRAGMENT_UNITS / 8], a bit for each unit that has come, and for each with
     which a fragment began.
     `subscribers` SUBSCRIBER[s] (place 0 stands for all beyond the table), `subscriber_index` i4[2^k], 0 empty.
-    `streams` STREAM[p]; `stream_oldest`, `stream_newest` i4[2]: the ends of the lists of those given out, firm and
-    floating. `stream_data` u1[p, octets], `stream_filled` u1[p, octets / 8], a bit for each. `scratch` u1[n]: one name
-    or hello at a time.
+    `streams` STREAM[p]; `stream_holders` i4[2 * (s + 1), 4]: each subscriber's buffers, firm and floating;
+    `stream_heaviest` i4[2, 2]: a row of it for each kind, and what was held when that was noted. `stream_data` u1[p, octets],
+    `stream_filled` u1[p, octets / 8], a bit for each. `scratch` u1[n]: one name or hello at a time.
+    `ciphers` Ciphers. `attempts` ATTEMPT[2 * p], of QUIC connections beside their buffers; `attempt_ids` u1[8 * p * 21], an
+    id's length before it; `candidates` i4[4] and `pieces` i8[3 * n]: of one datagram.
     `connections` CONNECTION[c], each at the place that its key says.
     `queries`, `learned`: DNS queries without an answer, and what answers said. `answers` ANSWER[ANSWERS]: of one message.
     `names` NAME[q], `name_index` i4[2^k], `name_pool` u1[...]. `log` FLOW[l], empty where no flows are asked for.
@@ -51,11 +54,16 @@ class Tables(NamedTuple):
     subscribers: np.ndarray
     subscriber_index: np.ndarray
     streams: np.ndarray
-    stream_oldest: np.ndarray
-    stream_newest: np.ndarray
+    stream_holders: np.ndarray
+    stream_heaviest: np.ndarray
     stream_data: np.ndarray
     stream_filled: np.ndarray
     scratch: np.ndarray
+    ciphers: Ciphers
+    attempts: np.ndarray
+    attempt_ids: np.ndarray
+    candidates: np.ndarray
+    pieces: np.ndarray
     connections: np.ndarray
     names: np.ndarray
     name_index: np.ndarray

@@ -49,18 +49,25 @@ def begins_anew(flow, packet, from_server):
     """
     if packet.tcp_flags & (TCP_SYN | TCP_ACK) != TCP_SYN:
         return 0
-    sequence = packet.tcp_sequence
-    answered = (sequence + 1) & 0xFFFFFFFF  # what the other end's SYN-ACK acknowledges, should it have come first
     if from_server:
         # Both ends may open at once (RFC 9293, 3.5): the SYN of an end that was silent so far crosses the other's.
         if flow.tcp_state & (TCP_SYN_CLIENT | TCP_ACK_CLIENT | TCP_SEEN_SERVER) == TCP_SYN_CLIENT:
             return 0
-        own = flow.tcp_state & TCP_SYN_SERVER and flow.server_first == sequence
-        late = flow.tcp_state & TCP_SYN_CLIENT and flow.client_acknowledged == answered
+        has_own, has_other = flow.tcp_state & TCP_SYN_SERVER, flow.tcp_state & TCP_SYN_CLIENT
+        first, acknowledged = np.int64(flow.server_first), np.int64(flow.client_acknowledged)
+        is_answered = flow.tcp_state & TCP_ACK_CLIENT
     else:
-        own = flow.tcp_state & TCP_SYN_CLIENT and flow.client_first == sequence
-        late = flow.tcp_state & TCP_SYN_SERVER and flow.server_acknowledged == answered
-    return not own and not late
+        has_own, has_other = flow.tcp_state & TCP_SYN_CLIENT, flow.tcp_state & TCP_SYN_SERVER
+        first, acknowledged = np.int64(flow.client_first), np.int64(flow.server_acknowledged)
+        is_answered = flow.tcp_state & TCP_ACK_SERVER
+    behind = sequence_difference(acknowledged, packet.tcp_sequence + 1)
+    if not has_own:
+        return not (has_other and behind == 0)  # the SYN-ACK came first
+    if packet.tcp_sequence != first:
+        return 1
+    # The same number once more is a SYN sent again, but not where octets behind it have been acknowledged: the connection may
+    # have ended unseen, and nothing keeps a client from taking that number for the next one.
+    return is_answered and behind > 0 and close_reason(flow) == END_OPEN
 
 
 @helper

@@ -13,21 +13,48 @@ from classifier.kernels.octets import u8, u16, u24
 NO_NAME = 0
 NEED_MORE = -1
 NOT_THIS = -2
+# What is added to the length of a name beside which there is another.
+TWO_HOSTS = 1 << 16
+LENGTH_MASK = TWO_HOSTS - 1
 
-RECORD_HANDSHAKE = 22  # RFC 8446, 5.1
+RECORD_ALERT, RECORD_HANDSHAKE = 21, 22  # RFC 8446, 5.1, as the two below
+RECORD_OCTETS, MAJOR_VERSION = 5, 3
+ALERT_OCTETS = 2  # RFC 8446, 6
 CLIENT_HELLO = 1  # RFC 8446, 4
 EXTENSION_SERVER_NAME = 0  # RFC 6066, 3
 NAME_TYPE_HOST = 0
 
 
 @helper
+def octets_before(data, start, end):
+    """Length of the records that servers pass over before a hello: warnings, and handshake records that are empty."""
+    position = start
+    while end - position >= RECORD_OCTETS and u8(data, position + 1) == MAJOR_VERSION:
+        kind = u8(data, position)
+        octets = u16(data, position + 3)
+        if not (kind == RECORD_HANDSHAKE and octets == 0) and not (kind == RECORD_ALERT and octets == ALERT_OCTETS):
+            break
+        position += RECORD_OCTETS + octets
+    return min(position, end) - start
+
+
+@helper
 def tls_begins(data, start, octets):
-    """1 if the octets may begin a record with a ClientHello: content type, major version, handshake type."""
-    if octets <= 0 or u8(data, start) != RECORD_HANDSHAKE:
+    """1 if the octets may begin a record with a ClientHello: content type, major version, handshake type.
+
+    The minor version is to be ignored (RFC 8446, 5.1), and servers do.
+    """
+    if octets <= 0:
         return 0
-    if octets >= 2 and u8(data, start + 1) != 3:
+    skipped = octets_before(data, start, start + octets)
+    start += skipped
+    octets -= skipped
+    if octets == 0:
+        return 1
+    kind = u8(data, start)
+    if kind != RECORD_HANDSHAKE and (kind != RECORD_ALERT or octets >= RECORD_OCTETS):
         return 0
-    if octets >= 3 and u8(data, start + 2) > 4:
+    if octets >= 2 and u8(data, start + 1) != MAJOR_VERSION:
         return 0
     if octets >= 6 and u8(data, start + 5) != CLIENT_HELLO:
         return 0
@@ -39,6 +66,7 @@ def tls_name(data, start, end, scratch, final):
     """The name of the ClientHello in `data[start:end]`. `final`: no more will come, take what there is."""
     if not tls_begins(data, start, end - start):
         return NOT_THIS
+    start += octets_before(data, start, end)
     if end - start < 6:
         return NO_NAME if final else NEED_MORE
     record = u16(data, start + 3)
@@ -82,7 +110,7 @@ def join_records(data, start, end, scratch):
     joined = 0
     position = start
     while joined < HELLO_OCTETS and end - position > 5:
-        if u8(data, position) != RECORD_HANDSHAKE or u8(data, position + 1) != 3:
+        if u8(data, position) != RECORD_HANDSHAKE or u8(data, position + 1) != MAJOR_VERSION:
             break
         octets = min(u16(data, position + 3), HELLO_OCTETS - joined, end - position - 5)
         position += 5
@@ -95,7 +123,10 @@ def join_records(data, start, end, scratch):
 
 @helper
 def hello_name(data, start, end, scratch):
-    """Walk one ClientHello in `data[start:end]` (it may be cut) to its server name."""
+    """Walk one ClientHello in `data[start:end]` (it may be cut) to its server name.
+
+    With TWO_HOSTS where there is a second one, though only one may be (RFC 8446, 4.2; RFC 6066, 3): servers differ.
+    """
     position = start + 38  # handshake header, version, random
     if end - position < 1:
         return NO_NAME
@@ -110,25 +141,31 @@ def hello_name(data, start, end, scratch):
         return NO_NAME
     last = min(end, position + 2 + u16(data, position))
     position += 2
+    found = NO_NAME
     while last - position >= 4:
         kind = u16(data, position)
         octets = u16(data, position + 2)
         position += 4
         if kind == EXTENSION_SERVER_NAME:
-            return server_name(data, position, min(last, position + octets), scratch)
+            if found > NO_NAME:
+                return found | TWO_HOSTS
+            found = server_name(data, position, min(last, position + octets), scratch)
         position += octets
-    return NO_NAME
+    return found
 
 
 @helper
 def server_name(data, start, end, scratch):
     """The first host name of a server_name extension."""
+    found = NO_NAME
     position = start + 2
     while end - position >= 3:
         octets = u16(data, position + 1)
         if octets > end - position - 3:
-            return NO_NAME
+            return found
         if u8(data, position) == NAME_TYPE_HOST:
-            return keep_raw(scratch, data, position + 3, octets)
+            if found > NO_NAME:
+                return found | TWO_HOSTS
+            found = keep_raw(scratch, data, position + 3, octets)
         position += 3 + octets
-    return NO_NAME
+    return found

@@ -22,7 +22,13 @@ from classifier.kernels.signatures import (
     SERVICE_TCP,
     SERVICE_UDP,
 )
-from classifier.kernels.state import PHASE_DECIDED, RULE_NO_HOST_NAME, RULE_NO_MATCH
+from classifier.kernels.state import (
+    PHASE_DECIDED,
+    QUIC_CONTRADICTED,
+    RULE_NAME_UNSEEN,
+    RULE_NO_HOST_NAME,
+    RULE_NO_MATCH,
+)
 from classifier.records import (
     EVIDENCE_ADDRESS,
     EVIDENCE_CLAIMED,
@@ -47,9 +53,10 @@ def name_rule(tables, octets):
 
 @helper
 def is_backed(tables, flow, octets):
-    """1 if a trusted resolver told the subscriber that the raw name in scratch has the address that it was sent to."""
-    if not tables.state[0].resolvers_trusted:
-        return 0
+    """1 if a DNS answer told the subscriber that the raw name in scratch has the address that it was sent to.
+
+    Whose answers are believed was settled when they were read (`learned`).
+    """
     folded = fold_name(tables.scratch, octets)
     name = hash_octets(tables.state[0].seed, tables.scratch, FOLDED_AT, folded)
     if flow.name_from_server:
@@ -74,7 +81,9 @@ def decide(tables, place):
     flow.phase = PHASE_DECIDED
     flow.application = APPLICATION_UNKNOWN
     flow.evidence = EVIDENCE_NONE
-    if flow.rule == RULE_NO_HOST_NAME:
+    if flow.quic & QUIC_CONTRADICTED:
+        flow.contradicted = 1
+    if flow.rule == RULE_NO_HOST_NAME or flow.rule == RULE_NAME_UNSEEN:
         decide_by_address(tables, flow)
     elif flow.rule >= 0 and (flow.subscriber < 0 or flow.name_from_server != flow.subscriber_is_client):
         decide_by_name(tables, flow)
@@ -93,7 +102,9 @@ def decide_by_name(tables, flow):
 def name_evidence(tables, flow, rule, backed):
     """The evidence of a name that matched `rule`, against the address of the end it was sent to.
 
-    `backed`: a trusted resolver gave this very name that address.
+    A complete list is `addresses` and `shared_addresses` together: at an own address a name is verified, at a shared one
+    claimed, outside both contradicted, unless it is one of `domains_anywhere`.
+    `backed`: a DNS answer gave this very name that address.
     """
     lookup = tables.lookup
     application = np.int64(lookup.rule_application[rule])
@@ -113,7 +124,10 @@ def name_evidence(tables, flow, rule, backed):
 
 @helper
 def decide_by_address(tables, flow):
-    """No name: what DNS answers called the address, the address that an application alone uses, the service by its port."""
+    """No name: what DNS answers called the address, the address that an application alone uses, the service by its port.
+
+    A service is the last resort and has no evidence, as anything can be sent to a port, but towards a trusted resolver.
+    """
     if flow.contradicted:
         return
     if flow.subscriber >= 0 and not flow.subscriber_is_client:
@@ -128,7 +142,7 @@ def decide_by_address(tables, flow):
     else:
         service = -1
     row = locate(lookup.ranges, flow.version, high, low)
-    if service == 0 and flow.subscriber_is_client and flow.source == SOURCE_NONE:
+    if service == 0 and flow.subscriber_is_client and flow.source == SOURCE_NONE and not may_hide_name(flow):
         if decide_by_answers(tables, flow, row):
             return
     if row >= 0 and lookup.owner[row] > 0:
@@ -146,12 +160,22 @@ def decide_by_address(tables, flow):
 
 
 @helper
+def may_hide_name(flow):
+    """1 if the client may have named somebody whom nobody saw: cut small, in another order, or in fragments.
+
+    DNS would else name the flow after whatever is served at the same address. A UDP flow is looked at twice only where it
+    looks like QUIC.
+    """
+    return flow.rule == RULE_NAME_UNSEEN or (flow.protocol == PROTOCOL_UDP and flow.inspected > 1)
+
+
+@helper
 def decide_by_answers(tables, flow, row):
     """The name that DNS answers gave to the server's address, whose row of ranges is `row`; 0 where they say nothing.
 
     The client has named nobody here, and others may be served at the same address: so it is verified only where the
-    application alone uses it, else claimed. What an untrusted resolver says, the subscriber may have made up: it never
-    stands against a list of addresses.
+    application alone uses it, else claimed. Where any server's answers are believed, the subscriber may have made them up:
+    then they never stand against a list of addresses.
     """
     lookup = tables.lookup
     high, low = flow.server_high, flow.server_low

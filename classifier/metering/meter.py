@@ -24,7 +24,6 @@ from classifier.kernels.state import (
     INTERVAL,
     NAMES,
     PACKET_MASK,
-    QUIC,
     THEN_BIND,
     THEN_FINISH,
     THEN_NOTHING,
@@ -33,7 +32,6 @@ from classifier.kernels.state import (
     WATCH,
 )
 from classifier.metering.bindings import Change, Watcher, observe, write_changes
-from classifier.metering.quic import DatagramReader, answer_trap
 from classifier.metering.tables import FAR_FUTURE_NS, Limits, make_tables
 from classifier.records import EVIDENCE, FRAME, UNMETERED
 
@@ -70,6 +68,12 @@ class Sink(Protocol):
         """An interval is over; its usage has been given. Volumes still held in it come later, marked with its start."""
 
 
+class CipherLibrary(Protocol):
+    """Where the kernels find the ciphers that open QUIC's Initials (`detection.ciphers.CipherLibrary`)."""
+
+    addresses: np.ndarray
+
+
 @dataclass(frozen=True, slots=True)
 class MeterTotals:
     """The meter's own accounts. Octets are IP octets."""
@@ -94,8 +98,8 @@ class MeterTotals:
 class Meter:
     """Frames to flows to usage.
 
-    `intervals(clock_ns)` gives the interval [start, end) that holds an instant. `quic` reads the datagrams of flows that may
-    be QUIC, until they are decided. `log_flows`: give ended flows to the sink too. `seed` fixes the hashes; nothing that is
+    `intervals(clock_ns)` gives the interval [start, end) that holds an instant. `ciphers` opens QUIC's Initials; no other
+    meter may have it. `log_flows`: give ended flows to the sink too. `seed` fixes the hashes; nothing that is
     reported depends on it. `watcher` reads what gives addresses to subscribers. `link_binding`, one of LINKS: what comes
     with another line's identity is unmetered as spoofed.
     """
@@ -106,7 +110,7 @@ class Meter:
         subscriber_ranges: Ranges,
         intervals: Callable[[int], tuple[int, int]],
         sink: Sink,
-        quic: DatagramReader,
+        ciphers: CipherLibrary,
         *,
         listed_subscribers: int = 0,
         limits: Limits | None = None,
@@ -120,6 +124,7 @@ class Meter:
             subscriber_ranges,
             listed_subscribers,
             limits or Limits(),
+            ciphers.addresses,
             log_flows=log_flows,
             seed=seed,
             watched=watcher.watched if watcher else None,
@@ -130,7 +135,7 @@ class Meter:
         self._state = self._tables.state[0]
         self._intervals = intervals
         self._sink = sink
-        self._quic = quic
+        self._ciphers = ciphers  # the kernels use its addresses as long as this lives
         self._listed = listed_subscribers
         self._interval_open = False
         self._posted_frames = 0
@@ -146,8 +151,6 @@ class Meter:
             if status == INTERVAL:
                 time_ns = min(int(frames[position].time_ns), FAR_FUTURE_NS - 1)
                 self._next_interval(max(time_ns, int(self._state.clock_ns)))
-            elif status == QUIC:
-                answer_trap(self._tables, self._quic, buffer)
             elif status == WATCH:
                 packet = self._tables.packets[(position - 1) & PACKET_MASK]
                 self._bind(observe(self._watcher, int(self._state.clock_ns), packet, buffer))
@@ -197,7 +200,6 @@ class Meter:
     def _overflows(self) -> Iterator[tuple[str, int]]:
         for field, text in OVERFLOWS.items():
             yield text, int(self._state[field])
-        yield "QUIC connections forgotten for others", self._quic.evicted
 
     def subscriber_entries(self) -> np.ndarray:
         """SUBSCRIBER[n] by subscriber number, a copy; those that are listed, and number 0, have version 0."""

@@ -13,10 +13,13 @@ import numpy as np
 from classifier.errors import ConfigurationError
 from classifier.kernels.bindings import CHANGE, CHANGES, OWNER, make_bound
 from classifier.kernels.bundle import Bundle
+from classifier.kernels.ciphers import DATAGRAM_OCTETS, ROOM_OCTETS, Ciphers
 from classifier.kernels.dns import ANSWER, ANSWERS
 from classifier.kernels.names import SCRATCH_OCTETS, SHOWN_OCTETS
 from classifier.kernels.notes import MARKS, NOTE, NOTE_OWNER, Notes
 from classifier.kernels.packet import PACKET
+from classifier.kernels.quic_attempts import ATTEMPT, ATTEMPTS, CANDIDATES, ID_STRIDE, IDS
+from classifier.kernels.quic_packet import FRAMES, PIECE_WORDS
 from classifier.kernels.ranges import Ranges, flatten
 from classifier.kernels.signatures import Lookup
 from classifier.kernels.spoofing import LINK
@@ -38,7 +41,7 @@ from classifier.kernels.state import (
     SUBSCRIBER,
     USAGE_ROW,
 )
-from classifier.kernels.streams import FLOATING_OFFSET
+from classifier.kernels.streams import FLOATING_OFFSET, HOLDER_COLUMNS, KINDS
 from classifier.kernels.tables import Tables
 from classifier.records import EVIDENCE, LINKS, UNMETERED
 
@@ -149,6 +152,7 @@ def make_tables(
     subscriber_ranges: Ranges,
     listed_subscribers: int,
     limits: Limits,
+    cipher_addresses: np.ndarray,
     *,
     log_flows: bool,
     seed: int | None,
@@ -157,6 +161,7 @@ def make_tables(
 ) -> Bundle:
     """Fresh tables. `listed_subscribers` of them have the numbers 1 … n; `seed` None takes a secret one.
 
+    `cipher_addresses` i8[ADDRESSES]: what opens QUIC's Initials (kernels.ciphers), kept by whoever made them.
     `watched`: what may give addresses to subscribers, None nothing. `link_binding`: one of LINKS, None is off.
     """
     if not 1 <= limits.flows <= FLOW_CAPACITY_LIMIT:
@@ -174,7 +179,6 @@ def make_tables(
     state[0].free_flow = -1
     state[0].free_stream = -1
     state[0].posting_order = -1
-    state[0].trap_place = -1
     state[0].flow_capacity = limits.flows
     state[0].inspection_packets = limits.inspection_packets
     state[0].dns_grace_ns = limits.dns_grace_seconds * 10**9
@@ -212,11 +216,21 @@ def make_tables(
         subscribers=_records(subscribers, SUBSCRIBER),
         subscriber_index=np.zeros(_power_of_two(subscribers), np.int32),
         streams=_records(limits.streams, STREAM),
-        stream_oldest=_none(2),
-        stream_newest=_none(2),
+        stream_holders=np.zeros((KINDS * (1 + subscribers), HOLDER_COLUMNS), np.int32),
+        stream_heaviest=np.zeros((KINDS, 2), np.int32),
         stream_data=np.zeros((limits.streams, limits.stream_octets), np.uint8),
         stream_filled=np.zeros((limits.streams, -(-limits.stream_octets // 8)), np.uint8),
         scratch=np.zeros(SCRATCH_OCTETS, np.uint8),
+        ciphers=Ciphers(
+            addresses=cipher_addresses,
+            room=np.zeros(ROOM_OCTETS, np.uint8),
+            plain=np.zeros(DATAGRAM_OCTETS, np.uint8),
+            header=np.zeros(DATAGRAM_OCTETS, np.uint8),
+        ),
+        attempts=_records(limits.streams * ATTEMPTS, ATTEMPT),
+        attempt_ids=np.zeros(limits.streams * ATTEMPTS * IDS * ID_STRIDE, np.uint8),
+        candidates=np.zeros(CANDIDATES, np.int32),
+        pieces=np.zeros(PIECE_WORDS * FRAMES, np.int64),
         connections=_records(limits.quic_connections, CONNECTION),
         names=_records(limits.names, NAME),
         name_index=_none(_power_of_two(limits.names)),

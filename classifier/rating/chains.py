@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -56,15 +57,13 @@ class Laid:
     taken: np.ndarray
     full: np.ndarray
 
-    def lengths(self, row: int, subscriber: int) -> Iterator[tuple[int, int]]:
-        """(segment, octets) of one row's pieces."""
-        begin, end = int(self.start[row]), int(self.end[row])
-        edges = [*self.edges[subscriber].tolist(), end]
-        for segment in range(int(self.first[row]), int(self.last[row]) + 1):
-            cut = min(edges[segment], end)
-            if cut > begin:
-                yield segment, cut - begin
-                begin = cut
+    def pieces(self, rows: np.ndarray, subscriber: np.ndarray) -> Iterator[list[tuple[int, int]]]:
+        """(segment, octets) of what these rows lie on; `subscriber` are theirs."""
+        ends = zip(*(column[rows].tolist() for column in (self.start, self.end, self.first, self.last)), strict=True)
+        for (begin, end, first, last), edges in zip(ends, self.edges[subscriber].tolist(), strict=True):
+            cuts = [begin, *(min(edge, end) for edge in [*edges, end][first : last + 1])]
+            lengths = [after - before for before, after in pairwise(cuts)]
+            yield [(first + place, octets) for place, octets in enumerate(lengths) if octets]
 
 
 def chain_of(route: Route) -> Chain | None:

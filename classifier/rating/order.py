@@ -1,7 +1,10 @@
 """Whether it matters to the totals which application was used first.
 
 Rule of this file: it asks about offers, never about usage. Where an allowance is followed by the same offers for all that it
-covers, sums fill it like their parts do, in whatever order; where it is not, what is used first takes it from the other.
+covers, sums fill it like their parts do, in whatever order. Where it is not (a package of A and B, and behind it an offer for
+A alone), rule 3.3 itself makes the totals depend on what was used first: B then A leaves A to the second offer, A then B
+leaves B to the subscriber. No rule that charges at once and corrects nothing later could do else. Such offers are rated in
+short intervals everywhere, so that a replay agrees with a live run.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 Rules of this file: the result is a function of the rows and of the allowances used before. Subscribers are independent of
 each other. Allowances are taken in this order: by interval, then by application name, then the stronger evidence first. Whose
-usage has one chain of allowances is rated with all others of that chain (`chains.lay`), who has several row by row (`take`).
+allowances end in the table is rated along them with all others (`chains.lay`), or row by row (`take`) where several chains
+have a programme in common. A million rows of 100,000 subscribers take 0.6 s of processor time, 1.1 s where the allowances of
+17,000 of them end, and 2 s in the rare interval in which nearly all do (`benches/intervals.py`).
 """
 
 from __future__ import annotations
@@ -149,9 +151,10 @@ class Rater:
         octets = usage["uplink_octets"][places] + usage["downlink_octets"][places]
         laid = lay(octets, subscriber, held, [len(claim.limits or ()) for claim in chain.claims])
         self._go(rows, places, [chain.share(segment, 0) for segment in range(len(chain.claims) + 1)], laid.first)
-        for row in np.flatnonzero(laid.first != laid.last).tolist():
-            shares = [chain.share(*piece) for piece in laid.lengths(row, subscriber[row])]
-            result.cut(int(places[row]), Volumes(*(int(usage[field][places[row]]) for field in VOLUMES)), shares)
+        cut = np.flatnonzero(laid.first != laid.last)
+        volumes = map(Volumes._make, zip(*(usage[field][places[cut]].tolist() for field in VOLUMES), strict=True))
+        for place, its, pieces in zip(places[cut].tolist(), volumes, laid.pieces(cut, subscriber[cut]), strict=True):
+            result.cut(place, its, [chain.share(*piece) for piece in pieces])
         after = (before + laid.taken).tolist()
         for its, place in zip(*(axis.tolist() for axis in np.nonzero(laid.taken)), strict=True):
             result.used[keys[its][place]] = after[its][place]

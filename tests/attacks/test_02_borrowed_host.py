@@ -34,6 +34,10 @@ def test_a_header_that_proxies_made_up_names_nothing():
     [
         ("http://unlisted.example/", "gamma.example", "unknown_application"),
         ("http://gamma.example@unlisted.example/", "gamma.example", "unknown_application"),
+        ("https://unlisted.example/", "gamma.example", "unknown_application"),
+        ("ws+x://unlisted.example?", "gamma.example", "unknown_application"),
+        (" http://unlisted.example/", "gamma.example", "unknown_application"),
+        ("/http://unlisted.example/", "gamma.example", "free"),
         ("HTTP://unlisted.example:80", "gamma.example", "unknown_application"),
         ("http://gamma.example/", "unlisted.example", "free"),
         ("http://alpha.example/", "gamma.example", "contradicted"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from frames import modest
+import pytest
+from frames import client_hello, modest
 from hypothesis import given
 from hypothesis import strategies as st
 from meters import ALPHA_ADDRESS
@@ -27,3 +28,16 @@ def test_a_request_in_pieces_of_any_order_is_joined(places, random, server):
     own = server == ALPHA_ADDRESS
     assert bill(wire) == {"free" if own else "contradicted": talk.octets}
     assert verdicts(wire) == [("alpha", "verified" if own else "contradicted", "www.alpha.example")]
+
+
+@pytest.mark.parametrize("decoy", [client_hello("www.gamma.example"), request("GET / HTTP/1.1", "Host: gamma.example")])
+@pytest.mark.parametrize("copies", [1, 2, 3])
+def test_a_free_name_in_a_body_that_comes_before_its_head_frees_nothing(decoy, copies):
+    """The head comes last, and the server reads it first; the decoy is octets that somebody uploads."""
+    head = request("POST / HTTP/1.1", "Host: unlisted.example", f"Content-Length: {len(decoy)}")
+    wire = Wire()
+    talk = Connection(wire, FOREIGN, server_port=80).open()
+    for _ in range(copies):
+        talk.up(decoy, at=len(head))
+    talk.up(head, at=0).down(b"x" * 900).ask(head + decoy)
+    assert bill(wire) == {"unknown_application": talk.octets}

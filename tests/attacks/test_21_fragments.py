@@ -9,7 +9,7 @@ from frames import ACK, PSH, TCP, UDP, client_hello, ip_packet, modest, tcp_segm
 from hypothesis import given
 from hypothesis import strategies as st
 from meters import ALPHA_ADDRESS
-from scenes import FOREIGN, ME, Connection, Wire, bill, verdicts
+from scenes import FOREIGN, ME, Connection, Wire, bill, request, verdicts
 
 V6_ME, V6_ALPHA = "2001:db8:5:7::1", "2001:db8:a::1"
 DATAGRAM = udp_datagram(5000, 4000, bytes(range(256)) * 5)
@@ -155,3 +155,18 @@ def test_overlapping_pieces_whose_first_never_comes_are_charged(held):
     wire, octets = sent(parts)
     assert "free" not in bill(wire, held_volumes=64 if held else 1, fragments=64 if held else 1)
     assert sum(bill(wire).values()) == octets
+
+
+def test_no_good_request_lifts_the_contradiction_of_fragments_that_overlap():
+    """With row 8: whichever copy the server took may have asked for anything."""
+    free = request("GET / HTTP/1.1", "Host: alpha.example", "Cookie: " + "c" * 60)
+    wire = Wire()
+    talk = Connection(wire, ALPHA_ADDRESS, server_port=80).open().ask(free).ask(free)
+    kept = talk.octets
+    segment = tcp_segment(50000, 80, talk.isn + 1 + talk.sent_up, talk.server_isn + 1 + talk.sent_down, ACK, free)
+    ends = (ME, ALPHA_ADDRESS)
+    talk.uplink += sum(map(wire.send, [piece(ends, TCP, segment, 32, 72), *pieces(ends, TCP, segment, [8])]))
+    talk.sent_up += len(free)
+    for _ in range(3):
+        talk.ask(free)
+    assert bill(wire) == {"free": kept, "contradicted": talk.octets - kept}

@@ -22,7 +22,7 @@ from mutations import example
 
 from classifier.catalogue.compile import compile_catalogue
 from classifier.catalogue.load import load_catalogue
-from classifier.detection.quic import QuicReader
+from classifier.detection.ciphers import CipherLibrary
 from classifier.gateway.calendar import Calendar
 from classifier.metering.meter import Meter
 from classifier.metering.tables import Limits
@@ -49,7 +49,7 @@ def outcome(frames: list[Sent], batch_frames: int, seed: int, limits: dict[str, 
     sink = Gatherer(names)
     ranges = compile_subscribers([network(text) for text in PRIVATE], ())
     intervals = Calendar(ZoneInfo("UTC"), (), INTERVAL_SECONDS)
-    meter = Meter(lookup, ranges, intervals, sink, QuicReader(), limits=Limits(**limits), log_flows=True, seed=seed)
+    meter = Meter(lookup, ranges, intervals, sink, CipherLibrary(), limits=Limits(**limits), log_flows=True, seed=seed)
     sink.meter = meter
     for first in range(0, len(frames), batch_frames):
         meter.feed(*batch(frames[first : first + batch_frames]))
@@ -87,7 +87,7 @@ def shrink(frames: list[Sent]) -> list[Sent]:
         try:
             verdict(fewer)
             place += 1
-        except Exception:
+        except Exception:  # anything at all that is raised is the finding that has to stay
             frames = fewer
     return frames
 
@@ -98,7 +98,7 @@ def main(first: int, end: int, files: list[str]) -> int:
     for name, frames in itertools.chain(named, ((str(number), example(number)) for number in range(first, end))):
         try:
             print(name, verdict(frames), flush=True)
-        except Exception:
+        except Exception:  # whatever frames raise is what the fuzzer looks for, and the next example has its turn
             status = 1
             print(name, "broken:", traceback.format_exc(limit=-3), flush=True)
             if name.isdecimal():

@@ -13,6 +13,8 @@ import dpkt
 import pytest
 from namespaces import Namespace, namespace_pair
 
+from classifier.ledger.read import LedgerReader
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 300  # the kernels may have to be compiled first
 ARGUMENTS = ["--zero-rate", "facebook,taobao,yixin,wikipedia", "--json"]
@@ -65,6 +67,60 @@ def test_a_nic_and_a_file_give_the_same_totals(name: str, tmp_path: Path):
     assert {key: value for key, value in last.items() if key not in CLOCK_KEYS} == {
         key: value for key, value in expected.items() if key not in CLOCK_KEYS
     }
+
+
+def _run_with_ledger(pair, tmp_path: Path, frames: list[bytes], number: signal.Signals) -> list[dict]:
+    """Meter these frames, sent in three parts over some intervals, into usage.db until this signal; what was printed."""
+    config = tmp_path / "freeflow.toml"
+    config.write_text('[gateway]\ninterval_seconds = 1\n[ledger]\npath = "usage.db"\n')
+    options = ["-i", pair.right.interface, "-c", str(config), *ARGUMENTS]
+    command = pair.right.command([sys.executable, "-m", "classifier", "run", *options])
+    with (tmp_path / "out").open("w") as out, subprocess.Popen(command, cwd=ROOT, stdout=out) as running:
+        try:
+            _wait_until(lambda: _captures(pair.right) or running.poll() is not None, "the ring did not open")
+            assert running.poll() is None
+            third = len(frames) // 3
+            for first in (0, third, 2 * third):
+                printed = len(_lines(tmp_path / "out"))
+                pair.left.send(frames[first : first + third] if first < 2 * third else frames[first:])
+                _wait_until(lambda before=printed: len(_lines(tmp_path / "out")) > before + 1, "no interval ended")
+            running.send_signal(number)
+            running.wait(PATIENCE_S)
+        finally:
+            running.kill()
+    return [json.loads(line) for line in _lines(tmp_path / "out")]
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+@pytest.mark.namespaces
+def test_a_live_run_keeps_its_totals_and_the_next_goes_on_after_a_kill(tmp_path: Path):
+    frames = _frames(ROOT / "pcaps" / "day-in-the-life.pcap")
+    with namespace_pair() as pair:
+        last = _run_with_ledger(pair, tmp_path, frames, signal.SIGINT)[-1]
+        with LedgerReader(tmp_path / "usage.db") as reader:
+            first_entries = list(reader.entries())
+            assert len(first_entries) > 3
+            assert sum(entry.observed_frames for entry in first_entries) == last["observed"]["frames"] == len(frames)
+            assert _parts(reader) == {part: last[part]["octets"] for part in ("zero_rated", "discounted", "charged")}
+            assert reader.lost_octets() == 0
+        told = _run_with_ledger(pair, tmp_path, frames, signal.SIGKILL)
+    with LedgerReader(tmp_path / "usage.db") as reader:
+        entries = [entry for entry in reader.entries() if entry.run == 2]
+        assert list(reader.runs()) == [1, 2]
+        # An interval is written before it is told of; the kill may have come between the two.
+        assert len(entries) - len(told) in (0, 1)
+        frames_told = [one["observed"]["frames"] for one in told]
+        assert [sum(one.observed_frames for one in entries[: place + 1]) for place in range(len(told))] == frames_told
+
+
+def _parts(reader: LedgerReader) -> dict[str, int]:
+    outcomes, octets = reader.outcomes(), {"zero_rated": 0, "discounted": 0, "charged": 0}
+    for total in reader.day_totals():
+        octets[outcomes[total.outcome].part] += total.uplink_octets + total.downlink_octets
+    return octets
 
 
 @pytest.mark.namespaces

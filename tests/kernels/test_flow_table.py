@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from classifier.catalogue.compile import compile_catalogue
 from classifier.catalogue.records import Catalogue
 from classifier.iana import PROTOCOL_UDP
+from classifier.kernels.ciphers import ADDRESSES
 from classifier.kernels.flows import end_flow, find_flow, flow_tag, index_add, index_remove, open_flow
 from classifier.kernels.jit import kernel
 from classifier.kernels.order import order_append, order_oldest, order_remove, order_touch
@@ -21,6 +22,7 @@ from classifier.subscribers.compile import compile_subscribers
 
 LOOKUP = compile_catalogue(Catalogue((), ()))
 RANGES = compile_subscribers([], ())
+NO_CIPHERS = np.zeros(ADDRESSES, np.int64)
 CAPACITY = 8
 OCTETS = 2 * FLOATING_OFFSET
 
@@ -36,7 +38,7 @@ def fresh_tables():
         stream_octets=OCTETS,
         names=8,
     )
-    return make_tables(LOOKUP, RANGES, 0, limits, log_flows=False, seed=1)
+    return make_tables(LOOKUP, RANGES, 0, limits, NO_CIPHERS, log_flows=False, seed=1)
 
 
 @kernel
@@ -143,7 +145,7 @@ def test_the_index_finds_what_a_dict_holds_whatever_was_taken_out(steps):
 def test_the_index_grows_with_the_flows_and_still_finds_each():
     """Five times as many flows as the index takes at first; every third has ended in between."""
     count = 5 * INDEX_FIRST // 2
-    tables = make_tables(LOOKUP, RANGES, 0, Limits(flows=count), log_flows=False, seed=1)
+    tables = make_tables(LOOKUP, RANGES, 0, Limits(flows=count), NO_CIPHERS, log_flows=False, seed=1)
     places = [open_one(tables, number) for number in range(count // 2)]
     for number in range(0, count // 2, 3):
         end_one(tables, places[number])

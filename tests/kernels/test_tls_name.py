@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from classifier.kernels.jit import kernel
 from classifier.kernels.names import RAW_AT, SCRATCH_OCTETS
-from classifier.kernels.tls import NEED_MORE, NO_NAME, NOT_THIS, tls_name
+from classifier.kernels.tls import LENGTH_MASK, NEED_MORE, NO_NAME, NOT_THIS, tls_name
 
 SCRATCH = np.zeros(SCRATCH_OCTETS, np.uint8)
 NAME = "www.alpha.example"
@@ -33,7 +33,9 @@ def name_of(octets: bytes, final=0, before=b"", behind=b""):
     SCRATCH.fill(0xEE)
     buffer = read_only(before + octets + behind)
     found = find_name(buffer, len(before), len(before) + len(octets), SCRATCH, final)
-    return SCRATCH[RAW_AT : RAW_AT + found].tobytes().decode("latin-1") if found > 0 else found
+    if found <= 0:
+        return found
+    return SCRATCH[RAW_AT : RAW_AT + (found & LENGTH_MASK)].tobytes().decode("latin-1")
 
 
 def extension_end(hello: bytes) -> int:

@@ -13,7 +13,7 @@ from meters import SMALL, Gatherer, interval_of
 from classifier.capture.files import open_capture
 from classifier.catalogue.compile import compile_catalogue
 from classifier.catalogue.load import load_catalogue
-from classifier.detection.quic import QuicReader
+from classifier.detection.ciphers import CipherLibrary
 from classifier.metering.meter import Meter
 from classifier.metering.tables import Limits
 from classifier.subscribers.compile import compile_subscribers
@@ -26,7 +26,7 @@ def metered(path: Path, batch_frames: int, lookup, names) -> list[str]:
     """Totals, usage by key and flows in the order in which they ended."""
     sink = Gatherer(names)
     ranges = compile_subscribers([network(text) for text in PRIVATE], ())
-    meter = Meter(lookup, ranges, interval_of, sink, QuicReader(), limits=Limits(**SMALL), log_flows=True, seed=5)
+    meter = Meter(lookup, ranges, interval_of, sink, CipherLibrary(), limits=Limits(**SMALL), log_flows=True, seed=5)
     sink.meter = meter
     with open_capture(str(path), batch_frames=batch_frames) as capture:
         for batch in capture:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meters import NETWORKS, SECOND_NS, SMALL, START_NS, interval_of, lookup
 
-from classifier.detection.quic import QuicReader
+from classifier.detection.ciphers import CipherLibrary
 from classifier.kernels.ranges import flatten
 from classifier.metering.meter import Meter
 from classifier.metering.tables import Limits, Watched
@@ -166,7 +166,7 @@ def metered(events, at_ns, ends_ns, batch_frames):
         compile_subscribers([ip_network(text) for text in NETWORKS], ()),
         interval_of,
         sums,
-        QuicReader(),
+        CipherLibrary(),
         listed_subscribers=2,
         limits=Limits(**SMALL),
         seed=1,

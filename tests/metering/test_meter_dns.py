@@ -26,7 +26,7 @@ from twin_meter import Packet
 
 from classifier.catalogue.compile import compile_catalogue
 from classifier.catalogue.load import load_catalogue
-from classifier.detection.quic import QuicReader
+from classifier.detection.ciphers import CipherLibrary
 from classifier.metering.meter import Meter
 from classifier.metering.tables import Limits
 from classifier.subscribers.compile import compile_subscribers
@@ -274,15 +274,22 @@ def test_a_name_whose_time_is_over_shares_nothing():
     assert line.datagrams().verdict() == BY_DNS
 
 
-def test_an_untrusted_answer_proves_nothing():
-    """Trick 16: a subscriber may run the resolver himself. Beyond a claim he could have written into a hello it is nothing."""
-    for resolver in (RESOLVER, ROGUE):
-        line = Line(trusted=()).look_up(resolver=resolver).hello("www.alpha.example").datagrams()
-        assert line.verdicts() == [OUTSIDE, NOTHING], "alpha's list is complete"
+@pytest.mark.parametrize("resolver", [RESOLVER, ROGUE])
+def test_without_a_list_any_server_that_answers_the_subscriber_is_trusted(resolver):
+    """The contract's `trusted_resolvers`, empty. What backs no name on the wire is taken with care all the same."""
+    line = Line(trusted=()).look_up(resolver=resolver).hello("www.alpha.example").hello("img.alpha.example").datagrams()
+    assert line.verdicts() == [NAMED, OUTSIDE, NOTHING], "alpha's list is complete, and its flow shows no name"
     line = Line(trusted=()).look_up("www.gamma.example").hello("www.gamma.example").datagrams()
-    assert line.verdicts() == [("gamma", "claimed", "tls_sni"), ("gamma", "claimed", "dns")]
+    assert line.verdicts() == [("gamma", "verified", "tls_sni"), ("gamma", "claimed", "dns")]
     line = Line(trusted=()).look_up("www.gamma.example", BETA_ADDRESS).datagrams(BETA_ADDRESS)
     assert line.verdict() == ("beta", "address", "address")
+
+
+@pytest.mark.parametrize("trick", [trick for trick in POISON if trick != "a rogue resolver"])
+def test_poison_teaches_nothing_without_a_list_either(trick):
+    line = Line(trusted=())
+    line.packets, line.time_ns = list(POISON[trick].packets), POISON[trick].time_ns
+    assert line.hello("www.alpha.example").datagrams().verdicts() == [OUTSIDE, NOTHING]
 
 
 def test_only_flows_of_tcp_and_udp_that_the_subscriber_opened_are_named():
@@ -354,7 +361,7 @@ def test_dns_itself_is_not_named_by_dns():
         compile_subscribers([ip_network("10.0.0.0/8")], ()),
         interval_of,
         sink,
-        QuicReader(),
+        CipherLibrary(),
         limits=Limits(**SMALL),
         log_flows=True,
         seed=3,

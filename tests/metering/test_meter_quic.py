@@ -5,6 +5,7 @@ Datagrams are aioquic's, or sealed with its keys; hellos are those of Python's T
 
 from __future__ import annotations
 
+import ctypes
 import random
 from itertools import pairwise
 
@@ -14,12 +15,27 @@ from frames import UDP, client_hello, modest
 from hypothesis import given
 from hypothesis import strategies as st
 from meters import ALPHA_ADDRESS, BETA_ADDRESS, INTERVAL_NS, OTHER_ADDRESS, SECOND_NS, START_NS, measure
-from quic_stack import V1, V2, client, crypto_frame, handshake, handshake_after_retry, header, seal, sent, server, talk
+from quic_stack import (
+    V1,
+    V2,
+    client,
+    crypto_frame,
+    handshake,
+    handshake_after_retry,
+    header,
+    hello_name,
+    seal,
+    sent,
+    server,
+    talk,
+)
 from twin_meter import Packet
 
-from classifier.detection.quic import QuicReader
+from classifier.detection.ciphers import CipherLibrary
+from classifier.kernels.ciphers import CALL_HMAC
 from classifier.metering.tables import Limits
 
+CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 6)
 ME, NEIGHBOUR = "10.0.0.1", "10.0.0.2"
 NAME, EVIL = "alpha.example", "gamma.example"
 RECORD_HEADER = 5  # RFC 8446, 5.1
@@ -88,16 +104,26 @@ def verdict(flow):
     return flow.application, flow.evidence
 
 
-class CountingReader(QuicReader):
-    """Counts what it is asked."""
+class CountingCiphers(CipherLibrary):
+    """Counts the keys that are tried: each takes as many calls of HMAC (RFC 9001, 5.2)."""
+
+    HMACS = 5
 
     def __init__(self) -> None:
-        super().__init__()
-        self.asked = 0
+        super().__init__(native=False)
+        self.calls = 0
+        real = CALLBACK(int(self.addresses[CALL_HMAC]))
 
-    def read(self, flow, from_server, datagram):
-        self.asked += 1
-        return super().read(flow, from_server, datagram)
+        def counted(*words):
+            self.calls += 1
+            return real(*words)
+
+        self.counting = CALLBACK(counted)
+        self.addresses[CALL_HMAC] = ctypes.cast(self.counting, ctypes.c_void_p).value
+
+    @property
+    def tried(self) -> int:
+        return self.calls // self.HMACS
 
 
 def connected(name: str = NAME, **ends) -> Datagrams:
@@ -126,7 +152,7 @@ def test_a_handshake_after_a_retry_gives_its_name():
 
 @pytest.mark.parametrize(("name", "expected"), [(NAME, "verified"), (EVIL, "contradicted")])
 def test_the_hello_after_a_retry_has_to_have_the_same_name(name, expected):
-    retry = encode_quic_retry(V1, b"retry id", b"original", b"client", b"a token")
+    retry = encode_quic_retry(V1, b"retry id", b"client", b"original", b"a token")
     talked = Datagrams().up(initial((0, hello(name)))).down(retry)
     talked.up(initial((0, hello(NAME)), destination_id=b"retry id", token=b"a token")).down(answer(b"retry id"))
     assert talked.only_flow().evidence == expected
@@ -274,6 +300,55 @@ def test_another_connection_on_the_same_ports_is_another_flow_with_its_own_name(
     assert flows[0].ended == "reused"
 
 
+def test_another_connection_is_seen_where_the_first_ones_server_chose_no_id():
+    nameless = seal(
+        crypto_frame(0, b"\x02\x00\x00\x50" + bytes(76)),
+        from_server=True,
+        destination_id=b"client",
+        source_id=b"",
+        key_id=b"original",
+    )
+    talked = Datagrams().up(initial((0, hello(NAME)))).down(nameless)
+    talked.up(initial((0, hello(EVIL)), destination_id=b"the next")).down(answer(b"the next"))
+    assert [verdict(flow) for flow in talked.flows()] == [("alpha", "verified"), ("gamma", "claimed")]
+
+
+def test_another_connection_is_seen_where_the_capture_begins_with_the_server():
+    talked = Datagrams().down(answer()).up(initial((0, hello(NAME)))).down(answer())
+    talked.up(initial((0, hello(EVIL)), destination_id=b"the next")).down(answer(b"the next"))
+    assert [verdict(flow) for flow in talked.flows()] == [("alpha", "verified"), ("gamma", "claimed")]
+
+
+def google_hello(name: str, connection_id: bytes) -> bytes:
+    """Version Q043: flags, id, version, number, hash, a frame of stream 1 with a CHLO ("QUIC Crypto")."""
+    message = b"CHLO\x01\x00\x00\x00SNI\x00" + len(name).to_bytes(4, "little") + name.encode()
+    frame = b"\xa0\x01" + len(message).to_bytes(2, "big") + message
+    return b"\x09" + connection_id + b"Q043\x01" + bytes(12) + frame + bytes(900)
+
+
+def test_another_connection_of_googles_on_the_same_ports_is_another_flow():
+    first, other = b"11111111", b"22222222"
+    talked = Datagrams().up(google_hello(NAME, first)).down(b"\x08" + first + bytes(40))
+    talked.up(google_hello(NAME, first))
+    assert verdict(Datagrams(after=talked).only_flow()) == ("alpha", "verified")
+    talked.up(google_hello(EVIL, other)).down(b"\x08" + other + bytes(40))
+    assert [verdict(flow) for flow in talked.flows()] == [("alpha", "verified"), ("gamma", "claimed")]
+
+
+def test_two_names_in_a_hello_contradict_each_other():
+    one = hello(NAME)
+    at = one.index(NAME.encode()) - 9  # type and length of the extension, list, type and length of the name
+    extension = one[at : at + 9 + len(NAME)]
+    other = extension.replace(NAME.encode(), EVIL.encode())
+    whole = (int.from_bytes(one[1:4], "big") + len(other)).to_bytes(3, "big")
+    # The length of all extensions stands before the first of them, and Python's hello has the name first.
+    extensions = (int.from_bytes(one[at - 2 : at], "big") + len(other)).to_bytes(2, "big")
+    both = one[:1] + whole + one[4 : at - 2] + extensions + extension + other + one[at + len(extension) :]
+    assert len(EVIL) == len(NAME)
+    assert hello_name(both) is not None
+    assert Datagrams().up(initial((0, both))).down(answer()).only_flow().evidence == "contradicted"
+
+
 def test_initials_that_come_late_or_go_to_the_servers_id_are_the_flows_own():
     late = initial((0, hello(NAME)), number=3)
     further = initial((0, hello(NAME)), number=4, destination_id=SERVER_ID, key_id=b"original")
@@ -283,29 +358,28 @@ def test_initials_that_come_late_or_go_to_the_servers_id_are_the_flows_own():
 # What it costs.
 
 
-def test_datagrams_that_cannot_be_quic_are_not_handed_out():
-    reader = CountingReader()
+def test_of_datagrams_that_cannot_be_quic_none_is_opened():
+    ciphers = CountingCiphers()
     rtp, dtls = b"\x80\x60" + bytes(2) + b"\xff" * 160, b"\x16\xfe\xfd" + bytes(60)
     dns = b"\xd0\x33\x01\x00\x00\x01" + bytes(6) + b"\x05alpha\x07example\x00\x00\x01\x00\x01"
     long_id = b"\xc0\x00\x00\x00\x01\x15" + bytes(200)
     for number, payload in enumerate((rtp, dtls, dns, long_id, b"", b"\x80", SHORT, b"\xff" * 90)):
-        Datagrams(port=50000 + number).up(payload, initial((0, hello(NAME)))).down(payload).only_flow(quic=reader)
-    assert reader.asked == 0
+        Datagrams(port=50000 + number).up(payload, initial((0, hello(NAME)))).down(payload).only_flow(ciphers=ciphers)
+    assert ciphers.tried == 0
 
 
-def test_a_flow_is_asked_about_up_to_the_inspection_limit_and_then_decided():
-    reader = CountingReader()
+def test_datagrams_are_opened_up_to_the_inspection_limit_and_then_the_flow_is_decided():
+    ciphers = CountingCiphers()
     junk = b"\xc0\x00\x00\x00\x01\x08" + bytes(8) + b"\x00" + bytes(1100)
-    outcome = Datagrams().up(*[junk] * 100).measure(quic=reader)
-    assert reader.asked == Limits().inspection_packets
+    outcome = Datagrams().up(*[junk] * 100).measure(ciphers=ciphers)
+    assert ciphers.tried == Limits().inspection_packets
     assert {key[2:4] for key in outcome.usage} == {("alpha", "address")}
-    assert reader.remembered == 0
 
 
-def test_a_decided_flow_is_forgotten_and_asked_about_no_more():
-    reader = CountingReader()
-    connected().up(*[initial((0, hello(NAME)), number=5)] * 9).measure(quic=reader)
-    assert (reader.asked, reader.remembered) == (2, 0)
+def test_datagrams_of_a_decided_flow_are_not_opened():
+    ciphers = CountingCiphers()
+    connected().up(*[initial((0, hello(NAME)), number=5)] * 9).measure(ciphers=ciphers)
+    assert ciphers.tried == 2
 
 
 def test_a_flood_of_random_ids_takes_fixed_room_and_leaves_others_alone():
@@ -316,12 +390,10 @@ def test_a_flood_of_random_ids_takes_fixed_room_and_leaves_others_alone():
         flood.ends = (NEIGHBOUR, port, BETA_ADDRESS, 443)
         flood.up(initial((0, hello(EVIL)[:80]), destination_id=chance.randbytes(8)))
     last = Datagrams(port=50002, after=flood).up(initial((0, hello(NAME)))).down(answer())
-    reader = QuicReader(flows=16)
-    outcome = last.measure(quic=reader, streams=8)
+    outcome = last.measure(streams=8)
     mine = [verdict(flow) for flow in outcome.flows if flow.client == ME]
     assert mine == [("alpha", "verified")] * 2
-    assert reader.remembered <= 16
-    assert outcome.overflow("QUIC connections forgotten") == reader.evicted > 0
+    assert outcome.overflow("reassemblies given up") > 0
     assert {flow.evidence for flow in outcome.flows if flow.client == NEIGHBOUR} == {"address"}
 
 

@@ -1,6 +1,6 @@
 """From the UDP datagrams of a flow to the octets of its QUIC ClientHello, and to whether the server has answered it.
 
-A protocol core: no socket, no clock, bounded memory. Rules of this file:
+The slow, obvious twin of what the kernels do (`kernels/quic.py`), with `cryptography` and objects. Rules of this file:
 - Only what verifies counts: an Initial or a Retry whose tag is right, a Version Negotiation that echoes the client's ids.
   Anything else gives nothing, and no octets make it raise. (Google's versions in clear have nothing to verify.)
 - An answer is CRYPTO octets in an Initial of the server that verifies: the keys show that its sender saw the client's
@@ -10,19 +10,17 @@ A protocol core: no socket, no clock, bounded memory. Rules of this file:
   that reached no server, stays without. For Google's versions in clear see `google_answers`.
 - A flow may hold several connection attempts (quic_attempts.py), each with a hello and an answer of its own. Unless the
   server's Version Negotiation voids the earlier ones, all of them are claims about the same flow.
-- Only a client's packets take memory. It is bounded by the number of flows; the one that was quiet for longest goes first.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from enum import IntEnum
 
-from classifier.detection.quic_attempts import Attempt, FlowAttempts, open_packet
-from classifier.detection.quic_google import google_answers, google_hello, hello_name
-from classifier.detection.quic_keys import Q050, Version, known_version
-from classifier.detection.quic_packet import (
+from twin_quic_attempts import Attempt, FlowAttempts, open_packet
+from twin_quic_google import google_answers, google_hello, hello_name
+from twin_quic_keys import Q050, Version, known_version
+from twin_quic_packet import (
     CONNECTION_ID_OCTETS,
     Frames,
     LongHeader,
@@ -79,32 +77,15 @@ NOT_QUIC = QuicResult(QuicStatus.NOT_QUIC)
 
 
 class QuicReader:
-    """Reads the datagrams of many flows, each in its order, and remembers of a flow what its next datagram needs.
+    """Reads the datagrams of many flows, each in its order, and remembers of a flow what its next datagram needs."""
 
-    `flows`: how many flows are remembered. `evicted` counts those that were forgotten for want of place: Initials of such
-    a flow that go to the server's id cannot be read any more, nor can its answer.
-    """
+    def __init__(self) -> None:
+        self._flows: dict[int, FlowAttempts] = {}
 
-    def __init__(self, flows: int = 4096) -> None:
-        self.evicted = 0
-        self._capacity = flows
-        self._flows: OrderedDict[int, FlowAttempts] = OrderedDict()
-
-    @property
-    def remembered(self) -> int:
-        """How many flows are remembered."""
-        return len(self._flows)
-
-    def forget(self, flow: int) -> None:
-        """The flow with that serial number has ended or is decided."""
-        self._flows.pop(flow, None)
-
-    def read(self, flow: int, from_server: bool, datagram: bytes | memoryview) -> QuicResult:
+    def read(self, flow: int, from_server: bool, datagram: bytes) -> QuicResult:
         """What the UDP payload `datagram` of the flow with that serial number says. Never raises, whatever the octets."""
-        data = bytes(datagram)
+        data = datagram
         known = self._flows.get(flow)
-        if known is not None:
-            self._flows.move_to_end(flow)
         header = long_header(data, 0)
         version = known_version(header.version) if header is not None else None
         if header is not None and version is not None:
@@ -117,12 +98,6 @@ class QuicReader:
             return _from_server_in_clear(known, data, header)
         return self._from_client_in_clear(flow, known or FlowAttempts(), data, header)
 
-    def _keep(self, flow: int, state: FlowAttempts) -> None:
-        self._flows[flow] = state
-        if len(self._flows) > self._capacity:
-            self._flows.popitem(last=False)
-            self.evicted += 1
-
     def _from_client(
         self, flow: int, state: FlowAttempts, data: bytes, header: LongHeader, version: Version
     ) -> QuicResult:
@@ -131,7 +106,7 @@ class QuicReader:
             return QuicResult(status, header.version)
         if not attempt.number:
             state.add(attempt)
-            self._keep(flow, state)
+            self._flows[flow] = state
         crypto = tuple(frame for one in frames for frame in one.crypto)
         if header.version != Q050:
             return _result(attempt, status, header.version, crypto)
@@ -151,7 +126,7 @@ class QuicReader:
             attempt = Attempt(hello.version, hello.connection_id, hello.connection_id)
             attempt.server_id = hello.connection_id  # both sides use the id that the client chose
             state.add(attempt)
-            self._keep(flow, state)
+            self._flows[flow] = state
         return _result(attempt, QuicStatus.OPENED, hello.version, name=hello.name)
 
 

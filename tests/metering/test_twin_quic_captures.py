@@ -14,9 +14,9 @@ import dpkt
 import pytest
 from dpkt.utils import inet_to_str
 from quic_stack import hello_name, joined
+from twin_quic import QuicReader, QuicStatus
 
 from classifier.capture.files import open_capture
-from classifier.detection.quic import QuicReader, QuicStatus
 from classifier.errors import CaptureError
 from classifier.iana import LINK_ETHERNET, LINK_LINUX_SLL, LINK_NULL, LINK_PPP, LINK_RAW
 

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quic_stack import crypto_frame, seal
-
-from classifier.detection.quic import QuicReader, QuicResult, QuicStatus
-from classifier.detection.quic_google import hello_name
-from classifier.detection.quic_packet import google_frames
+from twin_quic import QuicReader, QuicResult, QuicStatus
+from twin_quic_google import hello_name
+from twin_quic_packet import google_frames
 
 FLOW = 3
 ID, OTHER_ID, HASH = b"clientid", b"anotherc", bytes(12)

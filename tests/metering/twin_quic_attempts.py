@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from classifier.detection.quic_keys import InitialKeys, Version, retry_verifies
-from classifier.detection.quic_packet import LongHeader, Packet
+from twin_quic_keys import InitialKeys, Version, retry_verifies
+from twin_quic_packet import LongHeader, Packet
 
 ATTEMPTS = 2  # the one that is under way, and the one before it
 KEYS = 8  # two sides of two versions and two connection ids

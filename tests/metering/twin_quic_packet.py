@@ -153,7 +153,7 @@ def initial_frames(payload: bytes) -> Frames | None:
         if end is None:
             return None
         at = end
-    return None
+    return Frames(tuple(crypto), closed) if at >= octets else None
 
 
 def google_frames(payload: bytes) -> Frames:

@@ -1,9 +1,6 @@
-"""What the reader says of real exchanges (aioquic on both ends) and of Initials made to mislead it."""
+"""What the twin says of real exchanges (aioquic on both ends) and of Initials made to mislead it."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
 
 import pytest
 from aioquic.quic.packet import encode_quic_version_negotiation
@@ -26,8 +23,7 @@ from quic_stack import (
     server,
     talk,
 )
-
-from classifier.detection.quic import QuicReader, QuicResult, QuicStatus
+from twin_quic import QuicReader, QuicResult, QuicStatus
 
 NAME = "www.example.com"
 FLOW = 7
@@ -255,12 +251,11 @@ def test_an_initial_to_the_servers_id_has_the_keys_of_the_first():
         assert joined([piece for one in results for piece in one.crypto]) == b"first second"
 
 
-def test_a_server_that_nobody_spoke_to_takes_no_memory():
+def test_a_server_that_nobody_spoke_to_says_nothing():
     reader = QuicReader()
     answer = seal(crypto_frame(0, b"server hello") + PADDING, **FROM_SERVER)
     assert reader.read(FLOW, True, answer).status is QuicStatus.UNREADABLE
     assert reader.read(FLOW, True, b"\x0d" * 40).status is QuicStatus.NOT_QUIC
-    assert reader.remembered == 0
 
 
 # Packets.
@@ -367,25 +362,6 @@ def test_connection_ids_longer_than_twenty_octets_are_unreadable():
     assert statuses([(False, long_ids)]) == [QuicStatus.UNREADABLE]
 
 
-def test_a_memoryview_is_read_like_octets():
-    datagram = seal(crypto_frame(0, b"hello") + PADDING)
-    assert QuicReader().read(FLOW, False, memoryview(datagram)) == QuicReader().read(FLOW, False, datagram)
-
-
-def test_flows_beyond_the_capacity_push_out_the_quietest_and_are_counted():
-    reader = QuicReader(flows=2)
-    first = seal(crypto_frame(0, b"first") + PADDING)
-    answer = seal(crypto_frame(0, b"server hello") + PADDING, **FROM_SERVER)
-    for flow in (1, 2, 1, 3):
-        reader.read(flow, False, first)
-    assert (reader.remembered, reader.evicted) == (2, 1)
-    assert [reader.read(flow, True, answer).answered for flow in (1, 2, 3)] == [True, False, True]
-    reader.forget(1)
-    reader.forget(99)
-    assert reader.remembered == 1
-    assert not reader.read(1, True, answer).answered
-
-
 REFUSED, AGAIN = version_negotiation(NAME, [V1])
 REAL = [*handshake(NAME), *handshake_after_retry(NAME, b"retryid1"), *REFUSED, *AGAIN]
 
@@ -396,12 +372,11 @@ def test_any_octets_are_read_without_an_exception_and_say_nothing(datagrams):
     for from_server, datagram in datagrams:
         result = reader.read(FLOW, from_server, datagram)
         assert (result.crypto, result.attempt, result.answered) == ((), 0, False)
-    assert reader.remembered == 0
 
 
 @given(st.data())
 def test_any_change_of_a_real_exchange_is_read_without_an_exception(data):
-    reader = QuicReader(flows=2)
+    reader = QuicReader()
     for from_server, datagram in data.draw(st.lists(st.sampled_from(REAL), min_size=1, max_size=8)):
         changed = bytearray(datagram)
         for _ in range(data.draw(st.integers(0, 3))):
@@ -410,7 +385,6 @@ def test_any_change_of_a_real_exchange_is_read_without_an_exception(data):
         turned = data.draw(st.booleans())
         result = reader.read(data.draw(st.integers(0, 3)), from_server ^ turned, bytes(changed[:end]))
         assert isinstance(result.status, QuicStatus)
-        assert reader.remembered <= 2
 
 
 INITIAL = seal(crypto_frame(0, b"hello") + PADDING)
@@ -423,13 +397,3 @@ def test_any_octet_changed_in_an_initial_leaves_nothing_of_it(at, flip):
     changed[at] ^= flip
     result = QuicReader().read(FLOW, False, bytes(changed))
     assert (result.crypto, result.attempt) == ((), 0)
-
-
-def test_the_library_is_loaded_with_the_first_initial_and_not_before():
-    program = (
-        "import sys; from classifier.detection.quic import QuicReader; reader = QuicReader(); "
-        "reader.read(1, False, bytes(1200)); before = 'cryptography' in sys.modules; "
-        "reader.read(1, False, bytes.fromhex(sys.argv[1])); print(before, 'cryptography' in sys.modules)"
-    )
-    run = subprocess.run([sys.executable, "-c", program, INITIAL.hex()], capture_output=True, text=True, check=True)
-    assert run.stdout.split() == ["False", "True"]

@@ -1,8 +1,7 @@
 """QUIC versions and the keys of their Initial packets: salts, labels, header protection, the AEAD, the Retry's tag.
 
 Rules of this file: an Initial's keys follow from a connection id that everybody on the path sees, so what verifies here
-is whole and of this connection, not of a known sender. What does not verify is None. The library `cryptography` is loaded
-with the first key, so that a start without QUIC does not wait for it.
+is whole and of this connection, not of a known sender. What does not verify is None.
 """
 
 from __future__ import annotations
@@ -10,6 +9,10 @@ from __future__ import annotations
 from functools import cache
 from hmac import digest
 from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 VERSION_1 = 0x00000001  # RFC 9000, 15
 VERSION_2 = 0x6B3343CF  # RFC 9369, 3.1
@@ -117,19 +120,8 @@ def known_version(number: int) -> Version | None:
     return version
 
 
-@cache
-def _library() -> tuple:
-    """(AESGCM, encryptor of single blocks for a key, the exception for a tag that does not verify)."""
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    single_blocks = modes.ECB()
-
-    def block_encryptor(key: bytes):
-        return Cipher(algorithms.AES(key), single_blocks).encryptor().update
-
-    return AESGCM, block_encryptor, InvalidTag
+def _block_encryptor(key: bytes):
+    return Cipher(algorithms.AES(key), modes.ECB()).encryptor().update
 
 
 @cache
@@ -159,13 +151,12 @@ def key_material(version: Version, client_destination_id: bytes, from_server: bo
 class InitialKeys:
     """Opens the Initials of one side of one connection."""
 
-    __slots__ = ("_decrypt", "_invalid_tag", "_iv", "_largest", "_mask")
+    __slots__ = ("_decrypt", "_iv", "_largest", "_mask")
 
     def __init__(self, version: Version, client_destination_id: bytes, from_server: bool) -> None:
-        aead, block_encryptor, self._invalid_tag = _library()
         key, iv, header_key = key_material(version, client_destination_id, from_server)
-        self._decrypt = aead(key).decrypt
-        self._mask = block_encryptor(header_key)
+        self._decrypt = AESGCM(key).decrypt
+        self._mask = _block_encryptor(header_key)
         self._iv = int.from_bytes(iv, "big")
         self._largest = -1  # packet number that was opened
 
@@ -183,7 +174,7 @@ class InitialKeys:
         number = self._whole_number(written, 8 * octets)
         try:
             payload = self._decrypt((self._iv ^ number).to_bytes(12, "big"), datagram[payload_at:end], header)
-        except self._invalid_tag:
+        except InvalidTag:
             return None
         self._largest = max(self._largest, number)
         return payload
@@ -204,10 +195,9 @@ def retry_verifies(version: Version, original_destination_id: bytes, packet: byt
     """Whether a Retry is the answer to an Initial that went to `original_destination_id` (RFC 9001, 5.8)."""
     if version.retry_key is None or len(packet) < TAG_OCTETS:
         return False
-    aead, _, invalid_tag = _library()
     pseudo_packet = bytes([len(original_destination_id)]) + original_destination_id + packet[:-TAG_OCTETS]
     try:
-        aead(version.retry_key).decrypt(version.retry_nonce, packet[-TAG_OCTETS:], pseudo_packet)
-    except invalid_tag:
+        AESGCM(version.retry_key).decrypt(version.retry_nonce, packet[-TAG_OCTETS:], pseudo_packet)
+    except InvalidTag:
         return False
     return True
