@@ -12,11 +12,12 @@ from decimal import Decimal
 
 import pytest
 from command import mistakes, run
-from ledgers import RUN, Used, at_ns, make_ledger
+from ledgers import RUN, Used, at_ns, entry, make_ledger, posting
 
 from classifier.catalogue.records import Allowance, Programme, Step, Tariff
 from classifier.catalogue.terms import terms_text
 from classifier.ledger.entries import Attributes, Period
+from classifier.ledger.write import LedgerWriter
 
 LAB = replace(RUN, programmes=())
 TEN_FEN = (Step(None, Decimal("0.10")),)
@@ -158,6 +159,32 @@ def test_a_month_that_starts_on_another_day_in_another_zone_is_settled_whole(cap
     (month,) = json.loads(run(capfd, "settle", path, "--json").out)["months"]
     assert (month["begins"], month["ends"]) == ("2013-10-31T16:00:00.000000Z", "2013-11-30T16:00:00.000000Z")
     assert "so far: the ledger ends 2013-11-05 01:00:00 UTC" in run(capfd, "settle", path).out
+
+
+def test_who_changes_the_operator_is_settled_with_each_by_when_it_was(capfd, tmp_path):
+    path = tmp_path / "usage.db"
+    make_ledger(path, [(at_ns(2013, 11, 1), [free("lin", 600_000_000, MOBILE)])], LAB)
+    make_ledger(path, [(at_ns(2013, 11, 2), [free("lin", 700_000_000, UNICOM)])], LAB)
+    ran = run(capfd, "settle", path, "--json")
+    (month,) = json.loads(ran.out)["months"]
+    assert [(one["operator"], one["octets"]) for one in month["owed"]] == [
+        ("china-mobile", 600_000_000),
+        ("china-unicom", 700_000_000),
+    ]
+    assert (ran.status, month["recounted"]["equal"]) == (0, True)
+
+
+def test_usage_that_is_decided_in_the_next_month_is_settled_in_its_own(capfd, tmp_path):
+    path = tmp_path / "usage.db"
+    with LedgerWriter(path) as writer:
+        writer.begin_run(LAB)
+        held = posting(writer, at_ns(2013, 11, 30, 23), [free("lin", 600_000_000, MOBILE)])
+        writer.write(entry(writer, at_ns(2013, 12, 1), [free("lin", 5, MOBILE)], held))
+    months = json.loads(run(capfd, "settle", path, "--json").out)["months"]
+    assert [(one["month"], one["octets"], one["recounted"]["octets"]) for one in months] == [
+        ("2013-11", 600_000_000, 600_000_000),
+        ("2013-12", 5, 5),
+    ]
 
 
 def test_sums_that_are_not_those_of_the_usage_are_found_and_the_exit_says_so(capfd, ledger):
