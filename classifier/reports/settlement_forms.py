@@ -215,5 +215,6 @@ def _step(begins: int, one: PricedStep) -> str:
 
 def _with_begins(steps: Sequence[PricedStep]) -> list[tuple[int, PricedStep]]:
     """Each step with the megabytes at which it begins."""
-    begins = [0, *(one.step.up_to_megabytes or 0 for one in steps)]
-    return list(zip(begins, steps, strict=False))
+    if not steps:
+        return []
+    return list(zip([0, *(one.step.up_to_megabytes for one in steps[:-1])], steps, strict=True))
