@@ -9,12 +9,12 @@ from pathlib import Path
 from classifier.cli.arguments import add_output, local, moment, new_command
 from classifier.cli.output import Output, say
 from classifier.errors import ConfigurationError
+from classifier.reports.ledger_report import GROUPINGS
 
 EXAMPLE = """\
 example:
   freeflow report usage.db --by programme --from 2013-11-01 --to 2013-12-01
       tells what each programme carried in November, and what was charged to the subscribers"""
-GROUPINGS = ("subscriber", "application", "programme", "payer", "day", "month")
 
 
 def add_command(commands) -> None:

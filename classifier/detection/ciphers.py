@@ -1,7 +1,7 @@
 """The ciphers that open QUIC's Initials, as addresses that kernels call: OpenSSL's own, or `cryptography` through callbacks.
 
 Rules of this file: no cryptography is written here. OpenSSL is the one that Python's `hashlib` is linked with, so its
-functions are in the process already. Some builds of Python hide them; then `cryptography` does the same, some forty times
+functions are in the process already. Some builds of Python hide them; then `cryptography` does the same, some thirty times
 slower. Nothing that a kernel calls raises.
 """
 

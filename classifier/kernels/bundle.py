@@ -97,12 +97,9 @@ class _BundleAttributes(numba.core.typing.templates.AttributeTemplate):
 
 
 def _load_words(builder, address, first, count):
-    """Words of a block. Nobody writes to one, so LLVM may keep what it has loaded over any store."""
+    """Words of a block."""
     pointer = builder.inttoptr(address, _WORD.as_pointer())
-    words = [builder.load(builder.gep(pointer, [ir.Constant(_WORD, first + i)])) for i in range(count)]
-    for word in words:
-        word.set_metadata("invariant.load", builder.module.add_metadata([]))
-    return words
+    return [builder.load(builder.gep(pointer, [ir.Constant(_WORD, first + i)])) for i in range(count)]
 
 
 @numba.core.imputils.lower_getattr_generic(BundleType)

@@ -6,6 +6,7 @@ key that is tried costs microseconds, so the number of packets that are looked a
 
 from __future__ import annotations
 
+from classifier.kernels.ciphers import DATAGRAM_OCTETS
 from classifier.kernels.connections import destination_id
 from classifier.kernels.jit import helper
 from classifier.kernels.octets import u8, u32
@@ -53,6 +54,8 @@ def open_initials(tables, frame, start, end, place, version, from_server, from_e
     octets that are no long header: what follows is a short header or padding.
     """
     opened = 0
+    if end - start > DATAGRAM_OCTETS:
+        return 0  # its length field has 16 bits, but an offloaded one need not keep to that
     if from_server:
         count = server_candidates(tables, place, frame, start)
     else:

@@ -84,7 +84,7 @@ def report_lines(report: LedgerReport, width: int) -> list[Line]:
         columns.insert(1, Column("paid by", least=8))
         payers = [*(group.payer or "" for group in shown), ""]
         rows = [(row[0], payer, *row[1:]) for row, payer in zip(rows, payers, strict=True)]
-    lines = table_lines(columns, rows, [""] * len(shown) + ["heading"], width)
+    lines = table_lines(columns, rows, [""] * len(shown) + ["heading"], width) if shown else [Line("no usage")]
     if len(report.groups) > len(shown):
         lines.append(Line(f"and {count_text(len(report.groups) - len(shown), report.by)} more: see --csv"))
     for reason, (frames, octets) in report.unmetered.items():

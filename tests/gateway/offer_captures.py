@@ -94,7 +94,7 @@ def write_capture(path, visits) -> None:
                 file.write(struct.pack("<IIII", visit.seconds, 0, len(captured), length) + captured)
 
 
-def replayed(tmp_path, subscribers, visits, programmes=None, ledger=None):
+def replayed(tmp_path, subscribers, visits, programmes=None, ledger=None, interval_seconds=10):
     """The report of these visits under the offers that ship, with `programmes` (name -> text) in their place. `ledger`: a
     file in which it is kept, too."""
     write_capture(tmp_path / "visits.pcap", visits)
@@ -106,6 +106,7 @@ def replayed(tmp_path, subscribers, visits, programmes=None, ledger=None):
         (tmp_path / "own" / "programmes" / f"{name}.toml").write_text(text)
     (tmp_path / "freeflow.toml").write_text(
         '[gateway]\ntimezone = "Asia/Shanghai"\nsubscribers = "subscribers.csv"\nsignatures = ["builtin", "own"]\n'
+        f"interval_seconds = {interval_seconds}\n"
     )
     plan = load_plan(str(tmp_path / "freeflow.toml"))
     outcome = replay([str(tmp_path / "visits.pcap")], plan, ledger=ledger)

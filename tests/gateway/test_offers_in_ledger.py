@@ -137,6 +137,33 @@ def test_yixin_changes_payers_by_operator_on_the_eighth_of_november(tmp_path):
     }
 
 
+@pytest.mark.parametrize("seconds", [1, 60, 3600, 86400])
+def test_what_is_paid_does_not_depend_on_the_interval(tmp_path, seconds):
+    # Lin, in one day: 1,500,000,000 of Taobao, 400,000,000 of Alipay, 300,000,000 of Taobao: 200,000,000 are charged. Mei, in
+    # one hour: 290 + 220 MB of WeChat, of which 300 + 200 are discounted.
+    ledger = tmp_path / "usage.db"
+    replayed(
+        tmp_path,
+        "lin,10.0.0.1,china-mobile,guangdong,,,alibaba-free-flow=2013-11-05\n"
+        "mei,10.0.0.2,china-unicom,guangdong,wechat-card-66,2013-08-09,wechat-card=2013-08-09\n",
+        [
+            Visit("2013-11-10 09:00:00", "10.0.0.1", TAOBAO, 1_500_000_000),
+            Visit("2013-11-10 09:00:30", "10.0.0.1", ALIPAY, 400_000_000),
+            Visit("2013-11-10 21:00:00", "10.0.0.1", TAOBAO, 300_000_000),
+            Visit("2013-11-10 21:00:01", "10.0.0.2", WECHAT, 290_000_000),
+            Visit("2013-11-10 21:40:00", "10.0.0.2", WECHAT, 220_000_000),
+        ],
+        ledger=ledger,
+        interval_seconds=seconds,
+    )
+    assert parts_of(ledger) == {"lin": (2_000_000_000, 0, 200_000_000), "mei": (0, 500_000_000, 10_000_000)}
+    assert set(used_of(ledger).values()) == {2_000_000_000, 300_000_000, 200_000_000}
+    assert paid_of(ledger) == {
+        ("2013-11", "alibaba-free-flow", "china-mobile"): 2_000_000_000,
+        ("2013-11", "wechat-card", "china-unicom"): 500_000_000,
+    }
+
+
 def test_the_same_capture_is_counted_once(tmp_path):
     ledger = tmp_path / "usage.db"
     visits = [Visit("2013-11-10 12:00:00", "10.0.0.1", TAOBAO, 1000)]
