@@ -31,6 +31,7 @@ FLOORS = {
     "detection": 4,
     "rating": 5,
     "ledger": 5,
+    "campaigns": 5,
     "reports": 6,
     "gateway": 7,
     "cli": 8,

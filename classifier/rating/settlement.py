@@ -8,7 +8,7 @@ hand. The price counts for every octet that the programme carried, whatever rate
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact
 
@@ -65,6 +65,49 @@ class Debt:
     amount: Decimal | None
 
 
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What no programme paid for: the octets of one operator's subscribers that are their own."""
+
+    operator: str
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """The same month counted a second time, row by row: `intervals` of usage, its `rows` and their octets.
+
+    `differences`: (operator, programme or reason, octets settled, octets recounted) wherever the two are not the same.
+    """
+
+    intervals: int
+    rows: int
+    octets: int
+    differences: tuple[tuple[str, str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One month. `octets` are all of its usage: where no `payer` is named, those of `debts` and `charged` together, else only
+    this payer's debts are there.
+
+    The month is [begins_ns, ends_ns); `covered_until_ns`: where the ledger ends, or the month if that is earlier.
+    `unrecorded_octets` could not be written when they were rated, and stand in no line.
+    """
+
+    month: str
+    timezone: str
+    begins_ns: int
+    ends_ns: int
+    covered_until_ns: int
+    payer: str | None
+    debts: tuple[Debt, ...]
+    charged: tuple[Charged, ...]
+    octets: int
+    recount: Recount
+    unrecorded_octets: int
+
+
 def settle(carried: Iterable[Carried], programmes: Sequence[Programme]) -> tuple[Debt, ...]:
     """A debt for each programme, operator and month, sorted by payer, operator, programme and month.
 
@@ -76,7 +119,22 @@ def settle(carried: Iterable[Carried], programmes: Sequence[Programme]) -> tuple
     for entry in carried:
         volumes[entry.programme, entry.operator, entry.month] += entry.octets
     debts = [_debt(named[name], operator, month, octets) for (name, operator, month), octets in volumes.items()]
-    return tuple(sorted(debts, key=lambda debt: (debt.payer, debt.operator, debt.programme, debt.month)))
+    return tuple(sorted(debts, key=_order))
+
+
+def settle_terms(carried: Mapping[tuple[Programme, str, str], int]) -> tuple[Debt, ...]:
+    """The same for octets by (programme under its terms of the time, operator, month).
+
+    Terms that changed in something else than tariff and payer are one programme still, whose volume goes through the steps
+    once; where one of these two changed there is a debt under each.
+    """
+    of_price: dict[tuple, tuple[Programme, list[Carried]]] = {}
+    for (programme, operator, month), octets in carried.items():
+        key = (programme.name, programme.payer, programme.tariff)
+        _, volumes = of_price.setdefault(key, (programme, []))
+        volumes.append(Carried(programme.name, operator, month, octets))
+    debts = [debt for programme, volumes in of_price.values() for debt in settle(volumes, [programme])]
+    return tuple(sorted(debts, key=_order))
 
 
 def priced(octets: int, steps: Sequence[Step]) -> tuple[PricedStep, ...]:
@@ -94,6 +152,10 @@ def priced(octets: int, steps: Sequence[Step]) -> tuple[PricedStep, ...]:
 def rounded(amount: Decimal, currency: str) -> Decimal:
     """The one place where money is rounded: to the currency's minor unit, half up, as invoices are."""
     return amount.quantize(Decimal(1).scaleb(-_MINOR_DIGITS.get(currency, 2)), ROUND_HALF_UP, _ROUNDING)
+
+
+def _order(debt: Debt) -> tuple:
+    return debt.payer, debt.operator, debt.programme, debt.month, debt.currency or "", debt.octets
 
 
 def _debt(programme: Programme, operator: str, month: str, octets: int) -> Debt:
