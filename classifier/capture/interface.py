@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import errno
 import socket
+from contextlib import closing
 from dataclasses import dataclass
 
 from classifier.errors import InterfaceError
 
 ARPHRD_ETHER, ARPHRD_LOOPBACK = 1, 772  # linux/if_arp.h
 IFF_UP = 0x1  # linux/if.h
+# Linux's name (net/ethtool/common.c, netdev_features_strings) and ethtool's; segmentation counts where one captures what
+# the host itself sends.
+JOINING_OFFLOADS = {
+    "rx-gro": "generic-receive-offload",
+    "rx-lro": "large-receive-offload",
+    "tx-tcp-segmentation": "tcp-segmentation-offload",
+    "tx-generic-segmentation": "generic-segmentation-offload",
+}
 PRIVILEGE_MEND = "run as root, or give the process CAP_NET_RAW (systemd: AmbientCapabilities=CAP_NET_RAW)"
 
 
@@ -50,6 +59,17 @@ def find_interface(name: str, *, bring_up: bool = False) -> Interface:
             link = _find_link(netlink, name)
     require_capture_privilege()
     return _interface(link)
+
+
+def joining_offloads(name: str) -> tuple[str, ...]:
+    """Which of the interface's offloads hand up several packets as one, as `ethtool -k` calls them."""
+    from pyroute2 import Ethtool  # see the rules of this file
+
+    with closing(Ethtool()) as ethtool:
+        features = ethtool.get_features(name).features
+    return tuple(
+        called for feature, called in JOINING_OFFLOADS.items() if feature in features and features[feature].enable
+    )
 
 
 def require_capture_privilege() -> None:

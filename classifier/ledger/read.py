@@ -222,6 +222,14 @@ class LedgerReader:
         )
         return {Period(*period): octets for *period, octets in self._ask(asked, (subscriber,))}
 
+    def integrity(self) -> list[str]:
+        """What SQLite finds wrong with pages, indexes and references, a line each."""
+        found = [text for (text,) in self._ask("PRAGMA integrity_check") if text != "ok"]
+        return found + [
+            f"{table}: row {row} refers to a {other} that is not there"
+            for table, row, other, _ in self._ask("PRAGMA foreign_key_check")
+        ]
+
     def span_ns(self) -> tuple[int, int] | None:
         """From when to when there are entries; None where there are none."""
         begins_ns, ends_ns = self._one("SELECT min(begins_ns), max(ends_ns) FROM entry")

@@ -1,0 +1,141 @@
+"""What would stop or skew a run on this machine: each finding with its mend.
+
+Rules of this file: nothing is changed, and every examination goes on where another found a fault.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from classifier.capture.interface import find_interface, joining_offloads
+from classifier.detection.ciphers import CipherLibrary
+from classifier.errors import ConfigurationError, FreeflowError
+from classifier.gateway.plan import Plan, load_plan
+from classifier.kernels.jit import CACHE_DIRECTORY, COMPILED_BEFORE
+from classifier.ledger.check import ledger_problems
+
+OK, WARNING, FAULT = "ok", "warning", "fault"
+LIST_AGE = timedelta(days=365)
+# A ledger of a million rows an interval takes some 20 MB each; below this a day may not fit.
+ROOM_OCTETS = 1 << 30
+SHOWN = 5
+TEMPORARY_CACHE = "freeflow-kernels-"  # what kernels.jit makes where no folder can be written
+
+
+class Finding(NamedTuple):
+    """`state` is OK, WARNING or FAULT; `text` says what is, and how to mend it."""
+
+    state: str
+    what: str
+    text: str
+
+
+def examine(config: str | None, ledger: Path | None, interface: str | None, today: date) -> list[Finding]:
+    """Everything that can be found out, in the order in which a run would come upon it.
+
+    `ledger` None: that of the configuration. `interface` None: none is looked at.
+    """
+    found = [Finding(OK, "python", f"{platform.python_version()} on {platform.system()} {platform.release()}")]
+    found += _kernels()
+    found += _ciphers()
+    plan, its = _plan(config)
+    found += its
+    if plan is not None:
+        found += _address_lists(plan, today)
+        ledger = ledger or plan.configuration.ledger.path
+    if ledger is not None:
+        found += _ledger(ledger)
+    if interface is not None:
+        found += _interface(interface)
+    return found
+
+
+def _kernels() -> Iterator[Finding]:
+    if CACHE_DIRECTORY.parent.name.startswith(TEMPORARY_CACHE):
+        mend = "every start compiles for most of a minute; let FREEFLOW_CACHE_DIR name a folder that can be written"
+        yield Finding(WARNING, "kernels", f"compiled ones cannot be kept: {mend}")
+    elif COMPILED_BEFORE:
+        yield Finding(OK, "kernels", f"compiled, in {CACHE_DIRECTORY.parent}")
+    else:
+        yield Finding(
+            OK, "kernels", f"the first run will compile them for most of a minute, into {CACHE_DIRECTORY.parent}"
+        )
+
+
+def _ciphers() -> Iterator[Finding]:
+    if CipherLibrary().is_native:
+        yield Finding(OK, "ciphers", "OpenSSL's, called directly")
+    else:
+        text = "this Python hides OpenSSL: QUIC is read thirty times slower; use a Python that is linked with libcrypto"
+        yield Finding(WARNING, "ciphers", text)
+
+
+def _plan(config: str | None) -> tuple[Plan | None, list[Finding]]:
+    try:
+        plan = load_plan(config)
+    except FreeflowError as error:
+        lines = error.problems if isinstance(error, ConfigurationError) else (str(error),)
+        return None, [Finding(FAULT, "configuration", line) for line in lines]
+    name = "the built-in one" if config is None else config
+    counted = f"{len(plan.catalogue.applications)} applications, {len(plan.programmes)} programmes"
+    found = [Finding(OK, "configuration", f"{name}: {counted}, {len(plan.subscribers)} listed subscribers")]
+    found += [Finding(WARNING, "configuration", notice) for notice in plan.notices]
+    gateway = plan.configuration.gateway
+    days = f"days and months are those of {gateway.timezone}"
+    found.append(Finding(OK, "time zone", days if config else f"{days}; [gateway] timezone names another"))
+    return plan, found
+
+
+def _address_lists(plan: Plan, today: date) -> Iterator[Finding]:
+    """Address lists go stale as networks are bought and sold."""
+    listed = [one for one in plan.catalogue.applications if one.addresses or one.shared_addresses]
+    old = [one.name for one in listed if one.updated is None or today - one.updated > LIST_AGE]
+    if not old:
+        yield Finding(OK, "addresses", f"the lists of {len(listed)} applications are of the last year")
+        return
+    names = ", ".join(sorted(old)[:SHOWN]) + (" and others" if len(old) > SHOWN else "")
+    text = (
+        f"{len(old)} of {len(listed)} lists are older than a year or have no date ({names}); bring the files up to date"
+    )
+    yield Finding(WARNING, "addresses", text)
+
+
+def _ledger(path: Path) -> Iterator[Finding]:
+    if not path.exists():
+        yield Finding(OK, "ledger", f"{path}: will be made")
+    else:
+        try:
+            problems = ledger_problems(path)
+        except FreeflowError as error:
+            yield Finding(FAULT, "ledger", str(error))
+            return
+        for problem in problems:
+            yield Finding(FAULT, "ledger", f"{path}: {problem}; restore it from a copy")
+        if not problems:
+            yield Finding(OK, "ledger", f"{path}: whole, and its sums are those of its usage")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        yield Finding(FAULT, "ledger", f"{folder}: no such folder; make it")
+        return
+    free = shutil.disk_usage(folder).free
+    if free < ROOM_OCTETS:
+        yield Finding(WARNING, "disk", f"{free >> 20} MiB are left in {folder}; make room, or move the ledger")
+
+
+def _interface(name: str) -> Iterator[Finding]:
+    try:
+        interface = find_interface(name)
+    except FreeflowError as error:
+        yield Finding(FAULT, "interface", str(error))
+        return
+    yield Finding(OK, "interface", f"{name}: up, {interface.link_kind}, MTU {interface.mtu}; capturing is permitted")
+    joining = joining_offloads(name)
+    if joining:
+        off = " ".join(f"{offload} off" for offload in joining)
+        text = f"{name} joins packets, whose headers then count once instead of each time; ethtool -K {name} {off}"
+        yield Finding(WARNING, "offloads", text)
