@@ -29,7 +29,7 @@ from classifier.rating.allowances import AllowanceKey
 from classifier.rating.offers import PARTS
 from classifier.rating.periods import Periods
 from classifier.rating.rate import VOLUMES, Rater
-from classifier.rating.settlement import Carried, settle
+from classifier.rating.settlement import settle_terms
 from classifier.records import EVIDENCE, STANDING
 from classifier.reports.rerated import Account, Rerated
 from classifier.subscribers.load import Subscriber
@@ -45,16 +45,12 @@ class _Sums:
     def account(self) -> Account:
         carried: dict[str, int] = defaultdict(int)
         owed: dict[str, dict[str, Decimal]] = defaultdict(dict)
-        terms: dict[str, tuple[Programme, list[Carried]]] = {}
-        for (programme, operator, month), octets in self.carried.items():
+        for (programme, _, _), octets in self.carried.items():
             carried[programme.name] += octets
-            of_terms = terms.setdefault(terms_text(programme), (programme, []))
-            of_terms[1].append(Carried(programme.name, operator, month, octets))
-        for programme, volumes in terms.values():
-            for debt in settle(volumes, (programme,)):
-                if debt.amount is not None and debt.currency is not None:
-                    amounts = owed[programme.name]
-                    amounts[debt.currency] = amounts.get(debt.currency, Decimal(0)) + debt.amount
+        for debt in settle_terms(self.carried):
+            if debt.amount is not None and debt.currency is not None:
+                amounts = owed[debt.programme]
+                amounts[debt.currency] = amounts.get(debt.currency, Decimal(0)) + debt.amount
         return Account(self.octets, dict(carried), dict(owed))
 
 

@@ -78,6 +78,7 @@ class MonthBook:
             octets=sum(charged.values()) + sum(carried.values()),
             recount=self._recount(month, totals),
             unrecorded_octets=self._reader.unmetered(begins_ns, ends_ns).get(UNRECORDED, (0, 0))[1],
+            lost_octets=self._reader.lost_octets(begins_ns, ends_ns),
         )
 
     def statement(self, month: str, subscriber: str) -> Statement:

@@ -171,11 +171,14 @@ class LedgerReader:
         """(reason, frames, octets) of one entry."""
         return tuple(self._ask("SELECT reason, frames, octets FROM unmetered WHERE entry = ?", (entry,)))
 
-    def lost_octets(self) -> int:
-        """What undecided flows held at the end of the last entry of each run: nothing, where a run could end in peace."""
-        (octets,) = self._one(
-            "SELECT coalesce(sum(pending_octets), 0) FROM entry WHERE id IN (SELECT max(id) FROM entry GROUP BY run)"
+    def lost_octets(self, begin_ns: int | None = None, end_ns: int | None = None) -> int:
+        """What undecided flows held at the end of the last entry of each run, if that began in the range: nothing, where a run
+        could end in peace."""
+        asked = (
+            "SELECT coalesce(sum(pending_octets), 0) FROM entry"
+            " WHERE id IN (SELECT max(id) FROM entry GROUP BY run) AND begins_ns >= ? AND begins_ns < ?"
         )
+        (octets,) = self._one(asked, _range(begin_ns, end_ns))
         return octets
 
     def cut_intervals(self, moment_ns: int) -> int:

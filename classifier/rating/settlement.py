@@ -92,7 +92,8 @@ class Settlement:
     this payer's debts are there.
 
     The month is [begins_ns, ends_ns); `covered_until_ns`: where the ledger ends, or the month if that is earlier.
-    `unrecorded_octets` could not be written when they were rated, and stand in no line.
+    `unrecorded_octets` could not be written when they were rated, `lost_octets` were held undecided when a run was cut short:
+    both stand in no line.
     """
 
     month: str
@@ -106,6 +107,7 @@ class Settlement:
     octets: int
     recount: Recount
     unrecorded_octets: int
+    lost_octets: int
 
 
 def settle(carried: Iterable[Carried], programmes: Sequence[Programme]) -> tuple[Debt, ...]:

@@ -163,6 +163,7 @@ def _month_json(settlement: Settlement) -> dict:
             "equal": not recount.differences,
         },
         "unrecorded_octets": settlement.unrecorded_octets,
+        "lost_octets": settlement.lost_octets,
     }
 
 
@@ -185,6 +186,8 @@ def _remarks(settlement: Settlement) -> Iterable[tuple[str, bool]]:
             f"{settlement.unrecorded_octets:,} octets could not be recorded when they passed, and are in no line",
             True,
         )
+    if settlement.lost_octets:
+        yield f"{settlement.lost_octets:,} octets were not decided when a run was cut short, and are in no line", True
 
 
 def _who(payer: str, operator: str) -> str:

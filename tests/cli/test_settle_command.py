@@ -187,6 +187,15 @@ def test_usage_that_is_decided_in_the_next_month_is_settled_in_its_own(capfd, tm
     ]
 
 
+def test_what_a_run_held_when_it_was_cut_short_is_told_of_in_its_month_only(capfd, ledger):
+    with sqlite3.connect(ledger) as connection:
+        connection.execute("UPDATE entry SET pending_octets = 77 WHERE id = (SELECT max(id) FROM entry)")
+    connection.close()
+    settled = json.loads(run(capfd, "settle", ledger, "--json").out)["months"]
+    assert [(one["month"], one["lost_octets"]) for one in settled] == [("2013-10", 0), ("2013-11", 77)]
+    assert "77 octets were not decided" in run(capfd, "settle", ledger, "--month", "2013-11").out
+
+
 def test_sums_that_are_not_those_of_the_usage_are_found_and_the_exit_says_so(capfd, ledger):
     with sqlite3.connect(ledger) as connection:
         connection.execute("UPDATE total SET downlink_octets = downlink_octets + 1 WHERE downlink_octets = 1234567890")
