@@ -47,6 +47,7 @@ FUNCTIONS = {
     CONTROL: "EVP_CIPHER_CTX_ctrl",
     DECRYPT_FINAL: "EVP_DecryptFinal_ex",
 }
+BESIDE = ("EVP_CIPHER_CTX_new", "EVP_CIPHER_CTX_free", "EVP_aes_128_ecb", "EVP_aes_128_gcm")
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 6)
 
 
@@ -60,9 +61,7 @@ class CipherLibrary:
         self.addresses = np.zeros(ADDRESSES, np.int64)
         library = _openssl() if native else None
         self._callbacks: tuple = ()
-        if library is not None:
-            self._take(library)
-        else:
+        if library is None or not self._take(library):
             self._stand_in()
 
     @property
@@ -70,14 +69,19 @@ class CipherLibrary:
         """Whether kernels call OpenSSL directly."""
         return bool(self.addresses[SHA256_INIT])
 
-    def _take(self, library: ctypes.CDLL) -> None:
+    def _take(self, library: ctypes.CDLL) -> bool:
+        """Take OpenSSL's functions and a context of each cipher. False where it does not give one, as its policy may be."""
+        begun = [
+            _context(library, start, cipher)
+            for start, cipher in (("EVP_EncryptInit_ex", "EVP_aes_128_ecb"), ("EVP_DecryptInit_ex", "EVP_aes_128_gcm"))
+        ]
+        weakref.finalize(self, _free, library, [context for context, _ in begun])
+        if not all(ready for _, ready in begun):
+            return False
         for place, name in FUNCTIONS.items():
             self.addresses[place] = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
-        block = _context(library, "EVP_EncryptInit_ex", "EVP_aes_128_ecb")
-        sealed = _context(library, "EVP_DecryptInit_ex", "EVP_aes_128_gcm")
-        self.addresses[BLOCK_CONTEXT] = block
-        self.addresses[OPEN_CONTEXT] = sealed
-        weakref.finalize(self, _free, library, (block, sealed))
+        self.addresses[BLOCK_CONTEXT], self.addresses[OPEN_CONTEXT] = (context for context, _ in begun)
+        return True
 
     def _stand_in(self) -> None:
         self._callbacks = tuple(_CALLBACK(function) for function in (_hmac, _block, _open))
@@ -91,29 +95,27 @@ def _openssl() -> ctypes.CDLL | None:
         import _hashlib
 
         library = ctypes.CDLL(_hashlib.__file__)
-        functions = [getattr(library, name) for name in (*FUNCTIONS.values(), "EVP_CIPHER_CTX_new")]
+        functions = [getattr(library, name) for name in (*FUNCTIONS.values(), *BESIDE)]
     except (ImportError, AttributeError, OSError):
         return None
     return library if functions else None
 
 
-def _context(library: ctypes.CDLL, begin: str, cipher: str) -> int:
-    """A new context of OpenSSL's for a cipher, without a key."""
+def _context(library: ctypes.CDLL, begin: str, cipher: str) -> tuple[int | None, bool]:
+    """(a new context of OpenSSL's, whether it is ready for the cipher), without a key."""
     pointer = ctypes.c_void_p
     make, choose, start = library.EVP_CIPHER_CTX_new, getattr(library, cipher), getattr(library, begin)
     make.restype = choose.restype = pointer
     start.argtypes = [pointer] * 5
     context = make()
-    if not context or start(context, choose(), None, None, None) != 1:
-        raise MemoryError("OpenSSL gives no context for a cipher")
-    return context
+    return context, context is not None and start(context, choose(), None, None, None) == 1
 
 
-def _free(library: ctypes.CDLL, contexts: tuple[int, ...]) -> None:
+def _free(library: ctypes.CDLL, contexts: list[int | None]) -> None:
     free = library.EVP_CIPHER_CTX_free
     free.argtypes = [ctypes.c_void_p]
     for context in contexts:
-        free(context)
+        free(context)  # nothing, where there is none
 
 
 def _hmac(key: int, message: int, octets: int | None, digest: int, *_: int) -> int:
