@@ -100,7 +100,10 @@ _VERSIONS = [
         0,
         1,
     ),
-    (MVFST, _DRAFT_23, 0, 0, 0),  # what mvfst does with all other numbers of its own; the last row
+    # The last two stand for many numbers: what mvfst does with all others of its own, and those reserved to make servers
+    # negotiate, for which clients take the keys of the version that they speak; of 2020 and 2021, draft 29's.
+    (MVFST, _DRAFT_23, 0, 0, 0),
+    (RESERVED, (_DRAFT_29[0], "", ""), 0, 0, 0),
 ]
 
 
@@ -136,10 +139,12 @@ LABELS = _octets(
 def version_row(version):
     """The row of a version whose Initials can be opened, or -1."""
     last = NUMBERS.shape[0] - 1
-    for row in range(last):
+    for row in range(last - 1):
         if NUMBERS[row] == version:
             return row
-    return last if version & FAMILY == MVFST else -1
+    if version & RESERVED_MASK == RESERVED:
+        return last
+    return last - 1 if version & FAMILY == MVFST else -1
 
 
 @helper

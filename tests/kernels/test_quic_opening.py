@@ -136,9 +136,10 @@ def test_a_retry_of_the_appendix_verifies_for_its_version_and_id_only(opener, nu
 
 
 def test_drafts_before_22_and_made_up_versions_have_no_row():
-    for version in (DRAFTS + 21, DRAFTS + 35, 0x1A2A3A4A, 0, 0x51303433):
+    for version in (DRAFTS + 21, DRAFTS + 35, 0x1A2A3A4B, 0, 0x51303433):
         assert row_of(version) == -1
     assert row_of(0xFACEB0FF) >= 0
+    assert row_of(0x1A2A3A4A) == row_of(0xFAFAFAFA) >= 0  # reserved: RFC 9000, 15
 
 
 def test_ids_up_to_twenty_octets_give_what_hkdf_gives(opener):

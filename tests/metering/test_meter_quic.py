@@ -11,6 +11,8 @@ from itertools import pairwise
 
 import pytest
 from aioquic.quic.packet import encode_quic_retry, encode_quic_version_negotiation
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from frames import UDP, client_hello, modest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,7 @@ from quic_stack import (
     talk,
 )
 from twin_meter import Packet
+from twin_quic_keys import key_material, known_version
 
 from classifier.detection.ciphers import CipherLibrary
 from classifier.kernels.ciphers import CALL_HMAC
@@ -124,6 +127,16 @@ class CountingCiphers(CipherLibrary):
     @property
     def tried(self) -> int:
         return self.calls // self.HMACS
+
+
+def sealed_with(keys: tuple[bytes, bytes, bytes], version: int, to: bytes, source: bytes, frames: bytes) -> bytes:
+    """An Initial with packet number 0, sealed by hand (RFC 9001, 5.3 and 5.4), as aioquic knows no made-up version."""
+    header = b"\xc0" + version.to_bytes(4, "big") + bytes([len(to)]) + to + bytes([len(source)]) + source + b"\x00"
+    header += (0x4000 | 1 + len(frames) + 16).to_bytes(2, "big") + b"\x00"
+    key, iv, header_key = keys
+    text = AESGCM(key).encrypt(iv, frames, header)
+    mask = Cipher(algorithms.AES(header_key), modes.ECB()).encryptor().update(text[3:19])
+    return bytes([header[0] ^ mask[0] & 0x0F]) + header[1:-1] + bytes([mask[1]]) + text
 
 
 def connected(name: str = NAME, **ends) -> Datagrams:
@@ -264,6 +277,23 @@ def test_what_a_version_negotiation_refused_is_void():
     frames = crypto_frame(0, b"\x02\x00\x00\x50" + bytes(76))
     ids = {"destination_id": b"client", "source_id": SERVER_ID, "key_id": b"original"}
     flow = talked.down(seal(frames, from_server=True, version=V2, **ids)).only_flow()
+    assert (flow.name, *verdict(flow)) == (NAME, "alpha", "verified")
+
+
+def test_a_reserved_version_is_read_and_void_once_the_server_negotiates():
+    """RFC 9000, 15: clients try a version that no server has, with the keys of the draft that they speak. The sealed packet
+    is draft 29's with the version written over, under its own authentication."""
+    reserved, draft_29 = 0x1A2A3A4A, 0xFF00001D
+    frames = crypto_frame(0, hello(EVIL)).ljust(INITIAL_OCTETS, b"\0")
+    first = sealed_with(
+        key_material(known_version(draft_29), b"reserved", False), reserved, b"reserved", b"client", frames
+    )
+    refusal = encode_quic_version_negotiation(
+        source_cid=b"reserved", destination_cid=b"client", supported_versions=[V1]
+    )
+    shown = Datagrams().up(first).only_flow()
+    assert (shown.name, *verdict(shown)) == (EVIL, "unknown", "none")
+    flow = Datagrams().up(first).down(refusal).up(initial((0, hello(NAME)))).down(answer()).only_flow()
     assert (flow.name, *verdict(flow)) == (NAME, "alpha", "verified")
 
 

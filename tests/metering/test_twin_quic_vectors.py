@@ -68,6 +68,6 @@ def test_a_retry_of_the_appendix_changes_the_keys(number, packet):
 def test_drafts_before_22_and_made_up_versions_are_not_known():
     assert known_version(DRAFTS + 21) is None
     assert known_version(DRAFTS + 35) is None
-    assert known_version(0x1A2A3A4A) is None
+    assert known_version(0x1A2A3A4B) is None
     assert known_version(0) is None
     assert known_version(0x51303433) is None

@@ -115,6 +115,8 @@ _VERSIONS = {
 def known_version(number: int) -> Version | None:
     """The version of that number, or None where its Initials cannot be read."""
     version = _VERSIONS.get(number)
+    if number & 0x0F0F0F0F == 0x0A0A0A0A:
+        return _DRAFT_29._replace(retry_key=None)  # RFC 9000, 15: reserved
     if version is None and number & 0xFFFFFF00 == MVFST:
         return _DRAFT_23  # what mvfst does with all other numbers of its own
     return version
