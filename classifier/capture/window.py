@@ -8,6 +8,8 @@ meanwhile then ends, instead of killing the program with SIGBUS.
 from __future__ import annotations
 
 import contextlib
+from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +17,8 @@ import numpy as np
 from classifier.capture.ahead import ReadAhead
 from classifier.capture.stream import GzipStream, RawStream
 
+# While one buffer is metered and one decoded, the next is filled.
+LENT_BUFFERS = 3
 # The room before a piece that was read ahead is this share of it: with pieces of 2 MiB as much as the longest frame.
 ROOM_SHARE = 8
 
@@ -31,7 +35,7 @@ class Window:
     """The piece of a stream that lies in memory: `view[start:end]`, which begins at `offset` in the stream.
 
     `view` u1[capacity] is read-only: kernels compile once, and nobody writes to a frame. Only `fill` and `skip` move
-    what lies there, so a batch stays valid until one of them is called.
+    what lies there, so a batch stays valid until one of them is called, or for as long as it is lent.
     """
 
     def __init__(self, stream: RawStream | GzipStream, capacity_octets: int) -> None:
@@ -45,6 +49,8 @@ class Window:
         self._octets_read = 0
         self._in_piece = False  # whether the buffer has to be given back
         self._digest: Digest | None = None
+        self._wait: Callable[[np.ndarray], None] | None = None
+        self._spare: deque[np.ndarray] = deque()
 
     def _use(self, octets: np.ndarray) -> None:
         self._octets = octets
@@ -89,6 +95,12 @@ class Window:
         self._digest = digest
         digest.update(self._memory[self.start : self.end])
 
+    def lend(self, wait: Callable[[np.ndarray], None]) -> None:
+        """From here on a buffer is only written to again once `wait` has returned, and others are taken meanwhile."""
+        self._wait = wait
+        if self._ahead is None:
+            self._spare.extend(np.empty(self._capacity_octets, np.uint8) for _ in range(LENT_BUFFERS - 1))
+
     def fill(self) -> bool:
         """Take in what the stream has, making room first; False at its end.
 
@@ -108,7 +120,16 @@ class Window:
         return octets > 0
 
     def _move_to_front(self) -> None:
-        self._memory[: self.held_octets] = self._memory[self.start : self.end]
+        """Put what is held to the front of this buffer, or of the next one if batches in this are worked on."""
+        held = self._memory[self.start : self.end]
+        if self._wait is not None:
+            self._spare.append(self._octets)
+            octets = self._spare.popleft()
+            if len(octets) < len(self._octets):  # it has grown for a long record since
+                octets = np.empty(len(self._octets), np.uint8)
+            self._wait(octets)
+            self._use(octets)
+        self._memory[: len(held)] = held
         self._front_offset += self.start
         self.start, self.end = 0, self.held_octets
 
@@ -138,19 +159,24 @@ class Window:
             self._front_offset += self.start - front
             self.start, self.end = front, ahead.room_octets + piece.count
             self._use(piece.octets)
-            if self._in_piece:
-                ahead.give_back(used)
+            self._give_back(ahead, used)
             self._in_piece = True
             return True
         if self._in_piece or self.end + piece.count > len(used):
             self._grow(2 * self.held_octets + piece.count)
-            if self._in_piece:
-                ahead.give_back(used)
+            self._give_back(ahead, used)
             self._in_piece = False
         self._octets[self.end : self.end + piece.count] = piece.octets[ahead.room_octets :][: piece.count]
         self.end += piece.count
         ahead.give_back(piece.octets)
         return True
+
+    def _give_back(self, ahead: ReadAhead, octets: np.ndarray) -> None:
+        """A buffer that came from reading ahead is done with."""
+        if self._in_piece:
+            if self._wait is not None:
+                self._wait(octets)
+            ahead.give_back(octets)
 
     def close(self) -> None:
         """Close the stream; whoever reads ahead from it has ended."""

@@ -11,6 +11,7 @@ from classifier.capture.batch import BATCH_FRAMES
 from classifier.capture.files import STANDARD_INPUT, CaptureFile, open_capture
 from classifier.capture.link_types import link_type_text
 from classifier.errors import LedgerError
+from classifier.gateway.decoding import meter_capture
 from classifier.gateway.keeping import run_of
 from classifier.gateway.plan import Plan
 from classifier.gateway.session import Outcome, Session
@@ -103,10 +104,9 @@ def _feed(
     for path in paths:
         digest = None if on_source is None else sha256()
         with open_capture(path, batch_frames=batch_frames, digest=digest) as capture:
-            for batch in capture:
-                session.meter.feed(batch.buffer, batch.frames)
+            for octets_read in meter_capture(session.meter, capture):
                 if progress is not None:
-                    progress(read_before + capture.octets_read, total)
+                    progress(read_before + octets_read, total)
                 yield
             read_before += capture.octets_read
             problems += _problems_of(capture)

@@ -238,7 +238,7 @@ def meter_quoted(tables, packet):
     if packet.quoted_source_low != packet.destination_low or packet.quoted_source_high != packet.destination_high:
         return 0
     tag = flow_tag(
-        tables,
+        tables.state[0].seed,
         packet.quoted_source_high,
         packet.quoted_source_low,
         packet.quoted_source_port,

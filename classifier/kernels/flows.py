@@ -15,7 +15,7 @@ from classifier.kernels.bindings import handed_on, note_owner
 from classifier.kernels.hashing import LOW_HALF, hash_end, low_bits, mix
 from classifier.kernels.inspect import close_inspection
 from classifier.kernels.jit import helper
-from classifier.kernels.octets import prefetch_record
+from classifier.kernels.octets import prefetch, prefetch_record
 from classifier.kernels.order import order_append, order_oldest, order_remove
 from classifier.kernels.settle import post_open, settle
 from classifier.kernels.state import (
@@ -32,9 +32,8 @@ SHIFT_TAG = np.uint64(32)
 
 
 @helper
-def flow_tag(tables, a_high, a_low, a_port, b_high, b_low, b_port, protocol):
-    """Low half of the hash of a 5-tuple, the same from either end. int64."""
-    seed = tables.state[0].seed
+def flow_tag(seed, a_high, a_low, a_port, b_high, b_low, b_port, protocol):
+    """Low half of the seeded hash of a 5-tuple, the same from either end. int64."""
     ends = hash_end(seed, a_high, a_low, a_port) + hash_end(seed, b_high, b_low, b_port)
     return low_bits(mix(ends ^ np.uint64(protocol)))
 
@@ -71,6 +70,12 @@ def find_flow(tables, tag, version, a_high, a_low, a_port, b_high, b_low, b_port
                 ):
                     return 2 * place + 1
         position = (position + 1) & mask
+
+
+@helper
+def fetch_entry(tables, tag):
+    """Have the entry of the index fetched at which a packet's flow is at home."""
+    prefetch(tables.flow_index, tag & tables.state[0].index_mask)
 
 
 @helper

@@ -187,7 +187,7 @@ def is_same_piece(covered, starts, first, end):
 @helper
 def portless_flow(tables, version, protocol, source_high, source_low, destination_high, destination_low):
     """2 * place + (1 if the source is its server) of the flow without ports between two addresses, made if need be."""
-    tag = flow_tag(tables, source_high, source_low, 0, destination_high, destination_low, 0, protocol)
+    tag = flow_tag(tables.state[0].seed, source_high, source_low, 0, destination_high, destination_low, 0, protocol)
     match = find_flow(tables, tag, version, source_high, source_low, 0, destination_high, destination_low, 0, protocol)
     if match >= 0 and not (tables.owners.shape[0] > 0 and end_if_handed_on(tables, match >> 1)):
         return match

@@ -52,7 +52,7 @@ def _cache_root() -> Path:
 
 CACHE_DIRECTORY = _cache_root() / _fingerprint()
 # Whether the first call will take a while: the meter's kernel is the last that a first run compiles.
-COMPILED_BEFORE = any(CACHE_DIRECTORY.glob("**/meter.meter_frames*.nbi"))
+COMPILED_BEFORE = any(CACHE_DIRECTORY.glob("**/meter.meter_packets*.nbi"))
 os.environ["NUMBA_CACHE_DIR"] = str(CACHE_DIRECTORY)
 
 import numba  # noqa: E402  (the cache directory has to be set first)

@@ -1,7 +1,7 @@
-"""The meter's kernel: the list of frames, in order, through decoding, flow, inspection and usage.
+"""The meter's kernels: the list of frames, in order, through decoding; then through flow, inspection and usage.
 
 Order is exact and the result does not depend on the batch: where something outside has to be done first, the kernel returns
-why and at which frame, and is called again with that frame (`state.INTERVAL` … `EXPIRY`; after `WATCH` with the next, as that
+why and at which packet, and is called again with that one (`state.INTERVAL` … `EXPIRY`; after `WATCH` with the next, as that
 one is metered already).
 """
 
@@ -11,11 +11,11 @@ import numpy as np
 
 from classifier.kernels.assign import meter_fragment, meter_packet, meter_quoted
 from classifier.kernels.bindings import apply_change
-from classifier.kernels.flows import end_flow, evict, fetch_flow, flow_tag
+from classifier.kernels.flows import end_flow, evict, fetch_entry, fetch_flow, flow_tag
 from classifier.kernels.fragments import drop_fragment
 from classifier.kernels.jit import helper, kernel
 from classifier.kernels.names import SHOWN_OCTETS
-from classifier.kernels.octets import address, prefetch, prefetch_octets
+from classifier.kernels.octets import address, prefetch_octets, prefetch_packet
 from classifier.kernels.order import order_oldest
 from classifier.kernels.packet import decode
 from classifier.kernels.settle import post_open
@@ -25,10 +25,10 @@ from classifier.kernels.state import (
     EXPIRY_BUDGET,
     FLOWS,
     GROUP_MASK,
+    GROUP_PACKETS,
     INTERVAL,
     LOG_MARGIN,
     NAMES,
-    PACKET_MASK,
     THEN_BIND,
     THEN_FINISH,
     THEN_POST,
@@ -40,50 +40,24 @@ from classifier.kernels.watched import is_watched, waits_for_first
 from classifier.records import END_IDLE, END_INPUT, END_OPEN
 
 FAR_FUTURE_NS = np.int64(2**63 - 1)
+# Frames that are fetched before they are decoded.
+FRAMES_AHEAD = 8
 
 
 @kernel
-def meter_frames(tables, buffer, frames, first, then):
-    """Meter `frames[first:]` (FRAME) of `buffer` (read-only uint8). Returns (status, frame to go on at).
+def decode_frames(tables, buffer, frames, packets):
+    """Decode `frames` (FRAME[n]) of `buffer` (read-only uint8) into `packets` (PACKET, at least n).
 
-    `then`: what comes after them. THEN_POST, the interval is over: post what its flows have. THEN_FINISH, the input is:
-    end all flows. THEN_BIND: write the changes of bindings. One kernel for all, as each has to be compiled.
+    It reads nothing that metering writes, but bindings: without these, it may run ahead of `meter_packets`, elsewhere.
     """
     octets = address(buffer)
-    look_ahead(tables, octets, frames, first)
-    for position in range(first, frames.shape[0]):
-        if position == first or position & GROUP_MASK == 0:
-            look_ahead(tables, octets, frames, (position | GROUP_MASK) + 1)
-        frame = frames[position]
-        status = room_for_frame(tables, packet_time(frame))
-        if status != DONE:
-            return status, position
-        packet = tables.packets[position & PACKET_MASK]
-        meter_frame(tables, octets, packet_time(frame), packet)
-        if tables.watched_ports.shape[0] > 0 and is_watched(tables, packet):
-            return WATCH, position + 1
-    if then == THEN_POST:
-        return post_interval(tables), frames.shape[0]
-    if then == THEN_FINISH:
-        return finish_flows(tables), frames.shape[0]
-    if then == THEN_BIND:
-        return bind_changes(tables), frames.shape[0]
-    return DONE, frames.shape[0]
-
-
-@helper
-def look_ahead(tables, octets, frames, first):
-    """Decode the frames from `first` to the end of its group, and have their flows fetched from memory meanwhile.
-
-    Decoding reads no table that metering writes, so it may go ahead of it, by one group: what a packet needs then is in
-    the cache when it is metered.
-    """
-    end = min((first | GROUP_MASK) + 1, frames.shape[0])
-    for i in range(end, min(end + GROUP_MASK + 1, frames.shape[0])):
-        prefetch_octets(octets, frames[i].offset)
-    for i in range(first, end):
+    seed = tables.state[0].seed
+    for i in range(frames.shape[0]):
+        if i + FRAMES_AHEAD < frames.shape[0]:
+            prefetch_octets(octets, frames[i + FRAMES_AHEAD].offset)
         frame = frames[i]
-        packet = tables.packets[i & PACKET_MASK]
+        packet = packets[i]
+        packet.time_ns = packet_time(frame)
         packet.status = decode(
             octets,
             packet,
@@ -95,7 +69,7 @@ def look_ahead(tables, octets, frames, first):
         )
         if packet.status == 0:
             packet.tag = flow_tag(
-                tables,
+                seed,
                 packet.source_high,
                 packet.source_low,
                 packet.source_port,
@@ -104,11 +78,50 @@ def look_ahead(tables, octets, frames, first):
                 packet.destination_port,
                 packet.protocol,
             )
-            prefetch(tables.flow_index, packet.tag & tables.state[0].index_mask)
+
+
+@kernel
+def meter_packets(tables, buffer, packets, first, then):
+    """Meter `packets[first:]`, decoded from frames of `buffer`. Returns (status, packet to go on at).
+
+    `then`: what comes after them. THEN_POST, the interval is over: post what its flows have. THEN_FINISH, the input is:
+    end all flows. THEN_BIND: write the changes of bindings. One kernel for all, as each has to be compiled.
+    """
+    octets = address(buffer)
+    fetch_group(tables, packets, first)
+    for position in range(first, packets.shape[0]):
+        if position & GROUP_MASK == 0:
+            fetch_group(tables, packets, position + GROUP_PACKETS)
+        packet = packets[position]
+        status = room_for_packet(tables, packet.time_ns)
+        if status != DONE:
+            return status, position
+        meter_frame(tables, octets, packet.time_ns, packet)
+        if tables.watched_ports.shape[0] > 0 and is_watched(tables, packet):
+            return WATCH, position + 1
+    if then == THEN_POST:
+        return post_interval(tables), packets.shape[0]
+    if then == THEN_FINISH:
+        return finish_flows(tables), packets.shape[0]
+    if then == THEN_BIND:
+        return bind_changes(tables), packets.shape[0]
+    return DONE, packets.shape[0]
+
+
+@helper
+def fetch_group(tables, packets, first):
+    """Have the flows of the group at `first` fetched from memory, and of the group behind it what leads to them.
+
+    What a packet needs is then in the cache when it is metered.
+    """
+    end = min((first | GROUP_MASK) + 1, packets.shape[0])
     for i in range(first, end):
-        packet = tables.packets[i & PACKET_MASK]
-        if packet.status == 0:
-            fetch_flow(tables, packet.tag)
+        if packets[i].status == 0:
+            fetch_flow(tables, packets[i].tag)
+    for i in range(end, min(end + GROUP_PACKETS, packets.shape[0])):
+        fetch_entry(tables, packets[i].tag)
+    for i in range(end + GROUP_PACKETS, min(end + 3 * GROUP_PACKETS, packets.shape[0])):
+        prefetch_packet(packets, i)
 
 
 @helper
@@ -118,8 +131,8 @@ def packet_time(frame):
 
 
 @helper
-def room_for_frame(tables, time_ns):
-    """DONE, or what has to be done outside before a frame of this time can be metered."""
+def room_for_packet(tables, time_ns):
+    """DONE, or what has to be done outside before a packet of this time can be metered."""
     state = tables.state[0]
     if time_ns >= state.interval_end_ns or state.clock_ns >= state.interval_end_ns:
         return INTERVAL

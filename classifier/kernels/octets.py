@@ -70,18 +70,25 @@ def _prefetch_line(_context, array, _index):
     return numba.void(array, numba.int64), generate
 
 
-@numba.extending.intrinsic
-def _prefetch_lines(_context, array, _index):
-    """Fetch the first two lines of a record."""
+def _lines(count):
+    """An intrinsic that fetches the first `count` lines of a record."""
 
-    def generate(context, builder, signature, values):
-        data = _pointer(context, builder, signature.args[0], values[0])
-        record = builder.bitcast(builder.gep(data, [values[1]]), ir.IntType(8).as_pointer())
-        _prefetch(builder, record)
-        _prefetch(builder, builder.gep(record, [ir.IntType(64)(64)]))
-        return context.get_dummy_value()
+    @numba.extending.intrinsic
+    def fetch(_context, array, _index):
+        def generate(context, builder, signature, values):
+            data = _pointer(context, builder, signature.args[0], values[0])
+            record = builder.bitcast(builder.gep(data, [values[1]]), ir.IntType(8).as_pointer())
+            for line in range(count):
+                _prefetch(builder, builder.gep(record, [ir.IntType(64)(64 * line)]))
+            return context.get_dummy_value()
 
-    return numba.void(array, numba.int64), generate
+        return numba.void(array, numba.int64), generate
+
+    return fetch
+
+
+_prefetch_two = _lines(2)
+_prefetch_three = _lines(3)
 
 
 def _load(bits, big):
@@ -154,6 +161,10 @@ if BOUNDS_CHECKED or JIT_DISABLED:
         """Only speed: nothing to do here."""
 
     @helper
+    def prefetch_packet(array, index):
+        """Only speed: nothing to do here."""
+
+    @helper
     def prefetch_octets(b, i):
         """Only speed: nothing to do here."""
 
@@ -201,7 +212,12 @@ else:
     @helper
     def prefetch_record(array, index):
         """The same for the first two cache lines of a record."""
-        _prefetch_lines(array, index)
+        _prefetch_two(array, index)
+
+    @helper
+    def prefetch_packet(array, index):
+        """The same for the three lines of a decoded packet that are always looked at; another processor may have them."""
+        _prefetch_three(array, index)
 
     @helper
     def prefetch_octets(b, i):

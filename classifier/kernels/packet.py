@@ -14,13 +14,41 @@ from classifier.kernels.internet import read_internet
 from classifier.kernels.jit import helper
 from classifier.kernels.link import read_link
 from classifier.kernels.plain import read_plain
+from classifier.kernels.state import whole_lines
 from classifier.kernels.tags import read_tags
 from classifier.kernels.transport import read_transport
 from classifier.kernels.tunnel import read_tunnel
 
-# Signed 64-bit for all that is counted with, unsigned only for the halves of addresses (bit operations).
-PACKET = np.dtype(
+# Signed 64-bit for all that is counted with, unsigned only for the halves of addresses (bit operations). In whole cache lines,
+# of which a plain packet needs the first three once it is decoded.
+PACKET = whole_lines(
     [
+        # The IP header.
+        ("source_high", "u8"),
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        # The transport header; ports are 0 where there are none.
+        ("source_port", "i8"),
+        ("destination_port", "i8"),
+        ("protocol", "i8"),
+        ("version", "i8"),
+        ("octets", "i8"),  # what counts (accounting 1.1, 1.2)
+        ("time_ns", "i8"),
+        # What became of the walk: 0, or 1 + UNMETERED code; the flow's hash (flows.flow_tag).
+        ("status", "i8"),
+        ("tag", "i8"),
+        ("fragment", "i8"),  # 0 whole, 1 first, 2 later
+        ("quoted", "i8"),  # 1: it quotes another packet, see below
+        ("tcp_flags", "i8"),
+        ("tcp_sequence", "i8"),
+        ("tcp_acknowledgement", "i8"),
+        ("payload_start", "i8"),
+        ("payload_octets", "i8"),  # on the wire
+        ("payload_captured", "i8"),
+        # What of the link is asked for (LINK_BY_…, 0 nothing), and what the packet came with: 0 where it has none.
+        ("link_by", "i8"),
+        ("link_identity", "i8"),
         # Where the walk stands. Ends are positions in the buffer: what was captured, and what the wire held.
         ("position", "i8"),
         ("captured_end", "i8"),
@@ -28,31 +56,12 @@ PACKET = np.dtype(
         ("next_type", "i8"),  # EtherType of what stands at `position`, once the link layer is read
         ("unbounded", "i8"),  # the outer packet is a first fragment: what it carries may be longer than it
         ("depth", "i8"),  # tunnels opened so far
-        # The IP header.
-        ("octets", "i8"),  # what counts (accounting 1.1, 1.2)
-        ("version", "i8"),
-        ("protocol", "i8"),
-        ("source_high", "u8"),
-        ("source_low", "u8"),
-        ("destination_high", "u8"),
-        ("destination_low", "u8"),
-        ("fragment", "i8"),  # 0 whole, 1 first, 2 later
         ("fragment_id", "i8"),
         ("fragment_protocol", "i8"),  # what the header says that all fragments share
         ("fragment_offset", "i8"),  # octets
         ("fragment_start", "i8"),  # position in the buffer of what the datagram has at that offset
         ("fragment_last", "i8"),  # 1 where no more fragments follow
-        # The transport header; ports are 0 where there are none.
-        ("source_port", "i8"),
-        ("destination_port", "i8"),
-        ("tcp_flags", "i8"),
-        ("tcp_sequence", "i8"),
-        ("tcp_acknowledgement", "i8"),
-        ("payload_start", "i8"),
-        ("payload_octets", "i8"),  # on the wire
-        ("payload_captured", "i8"),
         # The packet that an ICMP error quotes.
-        ("quoted", "i8"),
         ("quoted_protocol", "i8"),
         ("quoted_source_high", "u8"),
         ("quoted_source_low", "u8"),
@@ -60,12 +69,6 @@ PACKET = np.dtype(
         ("quoted_destination_low", "u8"),
         ("quoted_source_port", "i8"),
         ("quoted_destination_port", "i8"),
-        # What became of the walk: 0, or 1 + UNMETERED code; the flow's hash (flows.flow_tag).
-        ("status", "i8"),
-        ("tag", "i8"),
-        # What of the link is asked for (LINK_BY_…, 0 nothing), and what the packet came with: 0 where it has none.
-        ("link_by", "i8"),
-        ("link_identity", "i8"),
     ]
 )
 

@@ -39,12 +39,9 @@ TCP_ACK_CLIENT = 128  # client_acknowledged is known
 TCP_ACK_SERVER = 256
 TCP_FOLLOWED = 512  # the flow's name came from an HTTP request, and those behind it are read, too (`http_follow`)
 
-# Frames that are decoded, and whose flows are fetched from memory, before the first of them is metered.
-GROUP_FRAMES = 8
-GROUP_MASK = GROUP_FRAMES - 1
-# Packets decoded: the group that is being metered, and the next.
-PACKETS = 2 * GROUP_FRAMES
-PACKET_MASK = PACKETS - 1
+# Packets whose flows are fetched from memory before the first of them is metered.
+GROUP_PACKETS = 8
+GROUP_MASK = GROUP_PACKETS - 1
 # The part of the index that is in use at first; it doubles with the flows, so that a few flows stay in the cache.
 INDEX_FIRST = 1 << 12
 # Flows that are closed for their time-out at one packet; a longer queue goes on at the next.

@@ -16,7 +16,7 @@ from classifier.kernels.signatures import Lookup
 class Tables(NamedTuple):
     """All that the meter's kernels read and write. Every structured array is a recarray.
 
-    `packets` PACKET[PACKETS]; `state` one record. `flows` FLOW[capacity]; `flow_index` u8[2^k >= 2 * capacity],
+    `state` one record. `flows` FLOW[capacity]; `flow_index` u8[2^k >= 2 * capacity],
     tag << 32 | place + 1, 0 empty, of which state.index_mask + 1 are in use. `order_first`, `order_last` i4[ORDERS]: the
     ends of the list of each order, longest idle first; `timeout_ns` i8[ORDERS].
     `held` HELD[m]. `usage` USAGE_ROW[u], `usage_index` i4[2^k]. `fragments` FRAGMENT[f], `fragment_index` i4[2^k];
@@ -37,7 +37,6 @@ class Tables(NamedTuple):
     `unmetered_frames`, `unmetered_octets` i8[len(UNMETERED)]; `evidence_flows` i8[len(EVIDENCE)].
     """
 
-    packets: np.ndarray
     state: np.ndarray
     flows: np.ndarray
     flow_index: np.ndarray

@@ -34,7 +34,6 @@ from classifier.kernels.state import (
     LOG_MARGIN,
     NAME,
     ORDERS,
-    PACKETS,
     SLOTS_PER_FRAME,
     STATE,
     STREAM,
@@ -132,6 +131,13 @@ def _aligned_records(count: int, kind: np.dtype) -> np.ndarray:
     return octets[first : first + count * kind.itemsize].view(kind).view(np.recarray)
 
 
+def make_packets(count: int, link_binding: str | None) -> np.recarray:
+    """Room for `count` decoded packets (PACKET), from which what `link_binding`, one of LINKS, asks for can be told."""
+    packets = _aligned_records(count, PACKET)
+    packets["link_by"] = LINKS.index(link_binding) + 1 if link_binding else 0
+    return packets
+
+
 def _notes(capacity: int, share: int, subscribers: int) -> Notes:
     """An empty table of notes; `share` of them for one subscriber."""
     return Notes(
@@ -194,12 +200,9 @@ def make_tables(
         limits.other_idle_seconds,
     )
     subscribers = max(limits.subscribers, 1 + listed_subscribers) + reserved
-    packets = _records(PACKETS, PACKET)
-    packets["link_by"] = LINKS.index(link_binding) + 1 if link_binding else 0
     flow_index = np.zeros(max(_power_of_two(2 * limits.flows), 4 * SLOTS_PER_FRAME), np.uint64)
     state[0].index_mask = min(INDEX_FIRST, flow_index.size) - 1
     tables = Tables(
-        packets=packets,
         state=state,
         flows=_aligned_records(slots, FLOW),
         flow_index=flow_index,

@@ -54,14 +54,14 @@ def leave(tables, tag, place):
 @kernel
 def open_one(tables, number):
     a, b, none = np.uint64(number), np.uint64(7), np.uint64(0)
-    tag = flow_tag(tables, none, a, 1000, none, b, 53, PROTOCOL_UDP)
+    tag = flow_tag(tables.state[0].seed, none, a, 1000, none, b, 53, PROTOCOL_UDP)
     return open_flow(tables, tag, 4, none, a, 1000, none, b, 53, PROTOCOL_UDP)
 
 
 @kernel
 def find_one(tables, number):
     a, b, none = np.uint64(number), np.uint64(7), np.uint64(0)
-    tag = flow_tag(tables, none, a, 1000, none, b, 53, PROTOCOL_UDP)
+    tag = flow_tag(tables.state[0].seed, none, a, 1000, none, b, 53, PROTOCOL_UDP)
     return find_flow(tables, tag, 4, none, a, 1000, none, b, 53, PROTOCOL_UDP)
 
 
