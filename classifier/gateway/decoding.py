@@ -17,11 +17,12 @@ import numpy as np
 
 from classifier.capture.files import CaptureFile
 from classifier.metering.meter import Meter
+from classifier.metering.tables import make_packets
 
 # Batches on their way: one is metered, one waits, one is decoded. PLACE_FRAMES of a batch are handed over at a time, often
 # enough to keep both sides busy, seldom enough that waking each other (30 µs) does not show.
 PLACES = 4
-PLACE_FRAMES = 1024
+PLACE_FRAMES = 2048
 # Beginning and ending the thread takes 0.2 ms; a smaller capture is metered by then.
 DECODE_AHEAD_FROM_OCTETS = 1 << 20
 
@@ -72,7 +73,7 @@ class DecodingAhead:
         self._free: SimpleQueue[np.recarray | None] = SimpleQueue()
         self._decoded: SimpleQueue[Decoded | BaseException | None] = SimpleQueue()
         for _ in range(PLACES):
-            self._free.put(meter.make_packets(PLACE_FRAMES))
+            self._free.put(make_packets(PLACE_FRAMES))
         self._buffers = _Buffers()
         capture.lend(self._buffers.wait_until_free)
         self._thread = threading.Thread(target=self._decode, name="decode-ahead", daemon=True)

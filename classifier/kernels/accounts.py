@@ -29,7 +29,7 @@ def find_subscriber(tables, version, high, low):
     state = tables.state[0]
     if version == 6:
         low = np.uint64(0)
-    home = low_bits(hash_address(state.seed, high, low)) & (tables.subscriber_index.shape[0] - 1)
+    home = low_bits(hash_address(state.seed, high, low)) & state.subscriber_mask
     place = np.int64(tables.subscriber_index[home])
     while place > 0:
         entry = tables.subscribers[place]
@@ -45,6 +45,29 @@ def find_subscriber(tables, version, high, low):
     entry.high = high
     entry.low = low
     entry.version = version
+    if place > state.subscriber_mask and state.subscriber_mask + 1 < tables.subscriber_index.shape[0]:
+        grow_index(tables)
+    else:
+        chain_subscriber(tables, place)
+    return place
+
+
+@helper
+def chain_subscriber(tables, place):
+    """Enter a subscriber into the index."""
+    entry = tables.subscribers[place]
+    home = low_bits(hash_address(tables.state[0].seed, entry.high, entry.low)) & tables.state[0].subscriber_mask
     entry.next = tables.subscriber_index[home]
     tables.subscriber_index[home] = place
-    return place
+
+
+@helper
+def grow_index(tables):
+    """Use twice as much of the index, and enter all subscribers anew: a few of them stay in the cache."""
+    state = tables.state[0]
+    for home in range(state.subscriber_mask + 1):
+        tables.subscriber_index[home] = 0
+    state.subscriber_mask = 2 * state.subscriber_mask + 1
+    for place in range(1, state.subscriber_count):
+        if tables.subscribers[place].version != 0:
+            chain_subscriber(tables, place)

@@ -17,6 +17,7 @@ from classifier.kernels.http_follow import follow_octets, follow_segment
 from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_fragment, inspect_segment
 from classifier.kernels.jit import helper
 from classifier.kernels.learned import observe_dns
+from classifier.kernels.middle import meter_middle, middle_of
 from classifier.kernels.order import order_touch
 from classifier.kernels.quic import inspect_datagram
 from classifier.kernels.spoofing import is_sender_spoofed, is_spoofed
@@ -49,6 +50,14 @@ def meter_packet(tables, buffer, packet):
         packet.destination_port,
         packet.protocol,
     )
+    plain = tables.owners.shape[0] == 0 and tables.links.shape[0] == 0
+    if match < 0 or not plain or not meter_middle(tables, buffer, packet, match):
+        meter_step_by_step(tables, buffer, packet, match)
+
+
+@helper
+def meter_step_by_step(tables, buffer, packet, match):
+    """A packet that may change what its flow is. `match`: of `find_flow`."""
     if match >= 0 and tables.owners.shape[0] > 0 and end_if_handed_on(tables, match >> 1):
         match = -1
     if match >= 0:
@@ -78,6 +87,7 @@ def meter_packet(tables, buffer, packet):
         take_part(tables, place, from_server)
         touch(tables, place, ORDER_UDP if packet.protocol == PROTOCOL_UDP else ORDER_OTHER)
         deliver(tables, place, from_server, packet.octets, 1, tables.state[0].interval, 0)
+    tables.flows[place].middle = middle_of(tables.flows[place])
 
 
 @helper

@@ -81,6 +81,15 @@ def begins_connection(flow, frame, packet, from_server):
 
 
 @helper
+def may_begin_connection(frame, packet):
+    """1 if `begins_connection` has to look at a datagram: only a long header, or Google's hello, can begin one."""
+    if packet.payload_captured == 0:
+        return 1
+    first = u8(frame, packet.payload_start)
+    return first & LONG_HEADER != 0 or first & HELLO_FLAGS_MASK == HELLO_FLAGS
+
+
+@helper
 def begins_google_connection(flow, frame, start, captured, by_dns):
     """The same for Google's versions with the public header: an id of its own beside a version."""
     if captured < PUBLIC_NUMBER_AT or u8(frame, start) & HELLO_FLAGS_MASK != HELLO_FLAGS:

@@ -19,6 +19,7 @@ from classifier.kernels.octets import prefetch, prefetch_record
 from classifier.kernels.order import order_append, order_oldest, order_remove
 from classifier.kernels.settle import post_open, settle
 from classifier.kernels.state import (
+    MIDDLE_NONE,
     ORDER_OTHER,
     ORDER_TRANSITORY,
     ORDER_UDP,
@@ -29,6 +30,7 @@ from classifier.kernels.verdict import decide
 from classifier.records import END_EVICTED, END_HANDED_ON
 
 SHIFT_TAG = np.uint64(32)
+NOTHING = np.uint64(0)
 
 
 @helper
@@ -50,26 +52,23 @@ def find_flow(tables, tag, version, a_high, a_low, a_port, b_high, b_low, b_port
         if np.int64(entry >> SHIFT_TAG) == tag:
             place = np.int64(entry & LOW_HALF) - 1
             flow = tables.flows[place]
-            if flow.protocol == protocol and flow.version == version:
-                if (
-                    flow.client_low == a_low
-                    and flow.server_low == b_low
-                    and flow.client_port == a_port
-                    and flow.server_port == b_port
-                    and flow.client_high == a_high
-                    and flow.server_high == b_high
-                ):
-                    return 2 * place
-                if (
-                    flow.client_low == b_low
-                    and flow.server_low == a_low
-                    and flow.client_port == b_port
-                    and flow.server_port == a_port
-                    and flow.client_high == b_high
-                    and flow.server_high == a_high
-                ):
-                    return 2 * place + 1
+            other = np.uint64((flow.protocol ^ protocol) | (flow.version ^ version))
+            forward = other | unlike(flow, a_high, a_low, a_port, b_high, b_low, b_port)
+            if forward == NOTHING or other | unlike(flow, b_high, b_low, b_port, a_high, a_low, a_port) == NOTHING:
+                return 2 * place + (forward != NOTHING)
         position = (position + 1) & mask
+
+
+@helper
+def unlike(flow, client_high, client_low, client_port, server_high, server_low, server_port):
+    """0 if these are the flow's ends. Without a branch, as either end may have sent."""
+    return (
+        (flow.client_low ^ client_low)
+        | (flow.server_low ^ server_low)
+        | (flow.client_high ^ client_high)
+        | (flow.server_high ^ server_high)
+        | np.uint64((flow.client_port ^ client_port) | (flow.server_port ^ server_port))
+    )
 
 
 @helper
@@ -154,6 +153,7 @@ def reset_flow(flow, state):
     flow.server_packets = 0
     flow.interval = state.interval
     flow.took_part = 0
+    flow.middle = MIDDLE_NONE
     flow.tcp_state = 0
     flow.client_acknowledged = 0
     flow.server_acknowledged = 0

@@ -15,7 +15,7 @@ from classifier.kernels.flows import end_flow, evict, fetch_entry, fetch_flow, f
 from classifier.kernels.fragments import drop_fragment
 from classifier.kernels.jit import helper, kernel
 from classifier.kernels.names import SHOWN_OCTETS
-from classifier.kernels.octets import address, prefetch_octets, prefetch_packet
+from classifier.kernels.octets import address, prefetch_flow, prefetch_octets, prefetch_packet
 from classifier.kernels.order import order_oldest
 from classifier.kernels.packet import decode
 from classifier.kernels.settle import post_open
@@ -52,12 +52,14 @@ def decode_frames(tables, buffer, frames, packets):
     """
     octets = address(buffer)
     seed = tables.state[0].seed
+    link_by = tables.link_by
     for i in range(frames.shape[0]):
         if i + FRAMES_AHEAD < frames.shape[0]:
             prefetch_octets(octets, frames[i + FRAMES_AHEAD].offset)
         frame = frames[i]
         packet = packets[i]
         packet.time_ns = packet_time(frame)
+        packet.link_by = link_by
         packet.status = decode(
             octets,
             packet,
@@ -197,9 +199,19 @@ def expire(tables):
                 deadline = min(deadline, due)
                 break
             budget -= 1
+            fetch_next(tables, place)
             reason = close_reason(tables.flows[place])
             end_flow(tables, place, reason if reason != END_OPEN else END_IDLE)
     state.next_deadline_ns = deadline
+
+
+@helper
+def fetch_next(tables, place):
+    """A flow ends: have what leads to it fetched, and the one that will end next, as both have long been idle."""
+    fetch_entry(tables, np.int64(tables.flows[place].tag))
+    after = np.int64(tables.flows[place].after)
+    if after >= 0:
+        prefetch_flow(tables.flows, after)
 
 
 @helper

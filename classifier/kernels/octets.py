@@ -50,12 +50,12 @@ def _call(_context, _address, _a, _b, _c, _d, _e, _f):
     return numba.int64(*[numba.int64] * 7), generate
 
 
-def _prefetch(builder, pointer):
-    """Ask for the cache line at `pointer`, to be read and written soon."""
+def _prefetch(builder, pointer, written=1):
+    """Ask for the cache line at `pointer`, to be read and, unless `written` is 0, written soon."""
     word = ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), word, word, word])
     function = numba.core.cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    builder.call(function, [builder.bitcast(pointer, ir.IntType(8).as_pointer()), word(1), word(3), word(1)])
+    builder.call(function, [builder.bitcast(pointer, ir.IntType(8).as_pointer()), word(written), word(3), word(1)])
 
 
 @numba.extending.intrinsic
@@ -70,7 +70,7 @@ def _prefetch_line(_context, array, _index):
     return numba.void(array, numba.int64), generate
 
 
-def _lines(count):
+def _lines(count, written):
     """An intrinsic that fetches the first `count` lines of a record."""
 
     @numba.extending.intrinsic
@@ -79,7 +79,7 @@ def _lines(count):
             data = _pointer(context, builder, signature.args[0], values[0])
             record = builder.bitcast(builder.gep(data, [values[1]]), ir.IntType(8).as_pointer())
             for line in range(count):
-                _prefetch(builder, builder.gep(record, [ir.IntType(64)(64 * line)]))
+                _prefetch(builder, builder.gep(record, [ir.IntType(64)(64 * line)]), written)
             return context.get_dummy_value()
 
         return numba.void(array, numba.int64), generate
@@ -87,8 +87,9 @@ def _lines(count):
     return fetch
 
 
-_prefetch_two = _lines(2)
-_prefetch_three = _lines(3)
+_prefetch_two = _lines(2, 1)
+_prefetch_three = _lines(3, 0)
+_prefetch_five = _lines(5, 1)
 
 
 def _load(bits, big):
@@ -161,6 +162,10 @@ if BOUNDS_CHECKED or JIT_DISABLED:
         """Only speed: nothing to do here."""
 
     @helper
+    def prefetch_flow(array, index):
+        """Only speed: nothing to do here."""
+
+    @helper
     def prefetch_packet(array, index):
         """Only speed: nothing to do here."""
 
@@ -213,6 +218,11 @@ else:
     def prefetch_record(array, index):
         """The same for the first two cache lines of a record."""
         _prefetch_two(array, index)
+
+    @helper
+    def prefetch_flow(array, index):
+        """The same for all five lines of a flow."""
+        _prefetch_five(array, index)
 
     @helper
     def prefetch_packet(array, index):

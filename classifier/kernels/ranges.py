@@ -41,15 +41,13 @@ def locate(ranges, version, high, low):
 
 @helper
 def locate_v4(ranges, address):
-    """The last start that is not above `address` (int64)."""
+    """The last start that is not above `address` (int64). A sum instead of a branch, which nobody could foretell."""
     first = 0
-    last = ranges.v4_start.shape[0] - 1
-    while first < last:
-        middle = (first + last + 1) >> 1
-        if np.int64(ranges.v4_start[middle]) <= address:
-            first = middle
-        else:
-            last = middle - 1
+    count = ranges.v4_start.shape[0]
+    while count > 1:
+        half = count >> 1
+        first += half * (np.int64(ranges.v4_start[first + half]) <= address)
+        count -= half
     return np.int64(ranges.v4_value[first])
 
 
@@ -57,14 +55,12 @@ def locate_v4(ranges, address):
 def locate_v6(ranges, high, low):
     """The last start that is not above the 128-bit address (two uint64)."""
     first = 0
-    last = ranges.v6_high.shape[0] - 1
-    while first < last:
-        middle = (first + last + 1) >> 1
-        start = ranges.v6_high[middle]
-        if start < high or (start == high and ranges.v6_low[middle] <= low):
-            first = middle
-        else:
-            last = middle - 1
+    count = ranges.v6_high.shape[0]
+    while count > 1:
+        half = count >> 1
+        start = ranges.v6_high[first + half]
+        first += half * ((start < high) | ((start == high) & (ranges.v6_low[first + half] <= low)))
+        count -= half
     return np.int64(ranges.v6_value[first])
 
 

@@ -42,7 +42,7 @@ TCP_FOLLOWED = 512  # the flow's name came from an HTTP request, and those behin
 # Packets whose flows are fetched from memory before the first of them is metered.
 GROUP_PACKETS = 8
 GROUP_MASK = GROUP_PACKETS - 1
-# The part of the index that is in use at first; it doubles with the flows, so that a few flows stay in the cache.
+# The part of an index that is in use at first; it doubles with what is in it, so that little stays in the cache.
 INDEX_FIRST = 1 << 12
 # Flows that are closed for their time-out at one packet; a longer queue goes on at the next.
 EXPIRY_BUDGET = 64
@@ -55,6 +55,9 @@ SLOTS_PER_FRAME = 4
 PHASE_INSPECTED = 0
 PHASE_NAMED = 1
 PHASE_DECIDED = 2
+
+# Flow.middle: what a packet in the middle of the flow looks like (`middle`), MIDDLE_NONE where each may change something.
+MIDDLE_NONE, MIDDLE_TCP, MIDDLE_UDP, MIDDLE_QUIC = range(4)
 
 # Flow.quic bits.
 QUIC_ROLES = 1  # it is known which end is the QUIC client …
@@ -123,6 +126,7 @@ FLOW = whole_lines(
         ("tcp_state", "u2"),
         ("order", "u1"),
         ("subscriber_is_client", "u1"),
+        ("middle", "u1"),
         ("took_part", "u1"),  # the subscriber sent something that asks for more: no refusal, no ICMP error
         ("ended", "u1"),
         ("contradicted", "u1"),
@@ -184,7 +188,7 @@ HELD = np.dtype(
 )
 
 # Usage (accounting 3.2); `interval` is the start of the interval in nanoseconds.
-USAGE_ROW = np.dtype(
+USAGE_ROW = whole_lines(
     [
         ("interval", "i8"),
         ("subscriber", "i4"),
@@ -287,6 +291,7 @@ STATE = np.dtype(
         ("free_stream", "i8"),
         ("floating_streams", "i8"),
         ("subscriber_count", "i8"),
+        ("subscriber_mask", "i8"),  # the part of their index in use, less 1
         ("name_count", "i8"),
         ("name_octets", "i8"),
         ("inspection_packets", "i8"),

@@ -22,7 +22,8 @@ class Tables(NamedTuple):
     `held` HELD[m]. `usage` USAGE_ROW[u], `usage_index` i4[2^k]. `fragments` FRAGMENT[f], `fragment_index` i4[2^k];
     `fragment_covered`, `fragment_starts` u1[f, FRAGMENT_UNITS / 8], a bit for each unit that has come, and for each with
     which a fragment began.
-    `subscribers` SUBSCRIBER[s] (place 0 stands for all beyond the table), `subscriber_index` i4[2^k], 0 empty.
+    `subscribers` SUBSCRIBER[s] (place 0 stands for all beyond the table), `subscriber_index` i4[2^k], 0
+    empty, of which state.subscriber_mask + 1 are in use.
     `streams` STREAM[p]; `stream_holders` i4[2 * (s + 1), 4]: each subscriber's buffers, firm and floating;
     `stream_heaviest` i4[2, 2]: a row of it for each kind, and what was held when that was noted. `stream_data` u1[p, octets],
     `stream_filled` u1[p, octets / 8], a bit for each. `scratch` u1[n]: one name or hello at a time.
@@ -33,7 +34,7 @@ class Tables(NamedTuple):
     `names` NAME[q], `name_index` i4[2^k], `name_pool` u1[...]. `log` FLOW[l], empty where no flows are asked for.
     `bound` Bound; `owners` OWNER beside `flows` and `changes` CHANGE[CHANGES], none where nothing is bound.
     `watched_ports` i8[w], `watched_servers` Ranges: UDP to or from both may speak about addresses. `links` LINK[k],
-    `link_index` i4[2^k]: none without link binding.
+    `link_index` i4[2^k]: none without link binding; `link_by` LINK_BY_…, 0 without.
     `unmetered_frames`, `unmetered_octets` i8[len(UNMETERED)]; `evidence_flows` i8[len(EVIDENCE)].
     """
 
@@ -82,4 +83,5 @@ class Tables(NamedTuple):
     watched_servers: Ranges
     links: np.ndarray
     link_index: np.ndarray
+    link_by: int
     lookup: Lookup

@@ -133,8 +133,7 @@ class Meter:
             link_binding=link_binding,
         )
         self._watcher = watcher
-        self._link_binding = link_binding
-        self._packets = self.make_packets(DECODED_FRAMES_WATCHED if watcher else DECODED_FRAMES)
+        self._packets = make_packets(DECODED_FRAMES_WATCHED if watcher else DECODED_FRAMES)
         self._told_by_mac = link_binding == "mac"
         self._state = self._tables.state[0]
         self._intervals = intervals
@@ -156,17 +155,13 @@ class Meter:
             while (position := self.feed_decoded(buffer, packets, position)) < part.size:
                 decode_frames(self._tables, buffer, part[position:], packets[position:])
 
-    def make_packets(self, count: int) -> np.recarray:
-        """Room for `decode`, PACKET[count]."""
-        return make_packets(count, self._link_binding)
-
     @property
     def decodes_ahead(self) -> bool:
         """Whether `decode` may be called elsewhere while packets are metered: what is bound decides over tunnels."""
         return self._watcher is None
 
     def decode(self, buffer: np.ndarray, frames: np.ndarray, packets: np.recarray) -> None:
-        """The first step of `feed` alone: `frames` of `buffer` into `packets` (`make_packets`), as many."""
+        """The first step of `feed` alone: `frames` of `buffer` into `packets` (`tables.make_packets`), as many."""
         decode_frames(self._tables, buffer, frames, packets)
 
     def feed_decoded(self, buffer: np.ndarray, packets: np.recarray, position: int = 0) -> int:

@@ -131,11 +131,9 @@ def _aligned_records(count: int, kind: np.dtype) -> np.ndarray:
     return octets[first : first + count * kind.itemsize].view(kind).view(np.recarray)
 
 
-def make_packets(count: int, link_binding: str | None) -> np.recarray:
-    """Room for `count` decoded packets (PACKET), from which what `link_binding`, one of LINKS, asks for can be told."""
-    packets = _aligned_records(count, PACKET)
-    packets["link_by"] = LINKS.index(link_binding) + 1 if link_binding else 0
-    return packets
+def make_packets(count: int) -> np.recarray:
+    """Room for `count` decoded packets (PACKET)."""
+    return _aligned_records(count, PACKET)
 
 
 def _notes(capacity: int, share: int, subscribers: int) -> Notes:
@@ -200,6 +198,8 @@ def make_tables(
         limits.other_idle_seconds,
     )
     subscribers = max(limits.subscribers, 1 + listed_subscribers) + reserved
+    subscriber_index = np.zeros(_power_of_two(subscribers), np.int32)
+    state[0].subscriber_mask = min(INDEX_FIRST, subscriber_index.size) - 1
     flow_index = np.zeros(max(_power_of_two(2 * limits.flows), 4 * SLOTS_PER_FRAME), np.uint64)
     state[0].index_mask = min(INDEX_FIRST, flow_index.size) - 1
     tables = Tables(
@@ -210,14 +210,14 @@ def make_tables(
         order_last=_none(ORDERS),
         timeout_ns=np.array(seconds, np.int64) * 10**9,
         held=held,
-        usage=_records(limits.usage_rows, USAGE_ROW),
+        usage=_aligned_records(limits.usage_rows, USAGE_ROW),
         usage_index=_none(_power_of_two(limits.usage_rows)),
         fragments=_records(limits.fragments, FRAGMENT),
         fragment_index=_none(_power_of_two(limits.fragments)),
         fragment_covered=np.zeros((limits.fragments, FRAGMENT_UNITS // 8), np.uint8),
         fragment_starts=np.zeros((limits.fragments, FRAGMENT_UNITS // 8), np.uint8),
         subscribers=_records(subscribers, SUBSCRIBER),
-        subscriber_index=np.zeros(_power_of_two(subscribers), np.int32),
+        subscriber_index=subscriber_index,
         streams=_records(limits.streams, STREAM),
         stream_holders=np.zeros((KINDS * (1 + subscribers), HOLDER_COLUMNS), np.int32),
         stream_heaviest=np.zeros((KINDS, 2), np.int32),
@@ -253,6 +253,7 @@ def make_tables(
         watched_servers=watched.servers if watched else flatten(()),
         links=_records(subscribers if link_binding else 0, LINK),
         link_index=np.zeros(_power_of_two(subscribers) if link_binding else 1, np.int32),
+        link_by=LINKS.index(link_binding) + 1 if link_binding else 0,
         lookup=lookup,
     )
     return Bundle(tables)
