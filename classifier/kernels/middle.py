@@ -19,8 +19,10 @@ from classifier.kernels.state import (
     MIDDLE_QUIC,
     MIDDLE_TCP,
     MIDDLE_UDP,
+    MIDDLE_UNREAD,
     ORDER_ESTABLISHED,
     PHASE_DECIDED,
+    PHASE_INSPECTED,
     QUIC_DECIDED,
     TCP_ACK_CLIENT,
     TCP_FIN_CLIENT,
@@ -41,14 +43,14 @@ FLAGS_MASK = TCP_ACK | TCP_SYN | TCP_FIN | TCP_RST
 @helper
 def middle_of(flow):
     """MIDDLE_…: which packets of the flow, as it is now, can be accounted for by `meter_middle`."""
-    if flow.phase != PHASE_DECIDED or (flow.subscriber >= 0 and not flow.settled):
-        return MIDDLE_NONE
     if flow.client_port == PORT_DNS or flow.server_port == PORT_DNS:
         return MIDDLE_NONE
+    is_settled = flow.phase == PHASE_DECIDED and (flow.subscriber < 0 or flow.settled)
     if flow.protocol == PROTOCOL_TCP:
-        is_open = flow.tcp_state & STATE_MASK == STATE_OPEN and flow.order == ORDER_ESTABLISHED
-        return MIDDLE_TCP if is_open else MIDDLE_NONE
-    if flow.protocol == PROTOCOL_UDP:
+        if flow.tcp_state & STATE_MASK != STATE_OPEN or flow.order != ORDER_ESTABLISHED:
+            return MIDDLE_NONE
+        return MIDDLE_TCP if is_settled else MIDDLE_UNREAD if flow.phase == PHASE_INSPECTED else MIDDLE_NONE
+    if is_settled and flow.protocol == PROTOCOL_UDP:
         return MIDDLE_QUIC if flow.quic & QUIC_DECIDED or flow.source == SOURCE_DNS else MIDDLE_UDP
     return MIDDLE_NONE
 
@@ -65,10 +67,12 @@ def meter_middle(tables, buffer, packet, match):
         return 0
     if state.clock_ns - flow.last_ns > tables.timeout_ns[flow.order]:
         return 0
-    if kind == MIDDLE_TCP:
+    if kind <= MIDDLE_UNREAD:
         client_next, server_next = np.int64(flow.client_next), np.int64(flow.server_next)
         expected = server_next if from_server else client_next
         if packet.tcp_flags & FLAGS_MASK != TCP_ACK or packet.tcp_sequence != expected:
+            return 0
+        if kind == MIDDLE_UNREAD and packet.payload_octets > 0:
             return 0
         end = (expected + packet.payload_octets) & 0xFFFFFFFF
         acknowledged = packet.tcp_acknowledgement

@@ -57,7 +57,8 @@ PHASE_NAMED = 1
 PHASE_DECIDED = 2
 
 # Flow.middle: what a packet in the middle of the flow looks like (`middle`), MIDDLE_NONE where each may change something.
-MIDDLE_NONE, MIDDLE_TCP, MIDDLE_UDP, MIDDLE_QUIC = range(4)
+# MIDDLE_UNREAD: of TCP, the segments without payload, as names are still looked for in the others.
+MIDDLE_NONE, MIDDLE_TCP, MIDDLE_UNREAD, MIDDLE_UDP, MIDDLE_QUIC = range(5)
 
 # Flow.quic bits.
 QUIC_ROLES = 1  # it is known which end is the QUIC client …
