@@ -8,8 +8,6 @@ The octets that count are those of the IP packet: accounting 1.1 to 1.3.
 
 from __future__ import annotations
 
-import numpy as np
-
 from classifier.kernels.internet import read_internet
 from classifier.kernels.jit import helper
 from classifier.kernels.link import read_link
