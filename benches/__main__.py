@@ -65,27 +65,35 @@ def throughput(capture: Capture, runs: int) -> tuple[str, float]:
     for counted in ("listed_frames", "frames"):
         if found[counted] != capture.packets:
             raise RuntimeError(f"{counted}: {found[counted]} of {capture.packets} packets in the capture")
+    walked = json.loads(
+        must(run([sys.executable, "-m", "benches.walk", str(capture.path), str(runs)], 180), "walk").output
+    )
+    if walked["packets"] != capture.packets:
+        raise RuntimeError(f"the plain walk: {walked['packets']} of {capture.packets} packets in the capture")
     say(f"the command as a whole process, {runs} runs")
     whole = [must(run(command(capture.path, *ZERO_RATE), LONGEST_SECONDS), "replay") for _ in range(runs)]
     observed = json.loads(whole[0].output)["observed"]
     if (observed["frames"], observed["octets"]) != (found["frames"], found["octets"]):
         raise RuntimeError(f"the command observed {observed}, the pipeline {found['frames']} frames")
 
+    plain = speed(capture.packets, walked["seconds"])
+
     def row(what: str, seconds: list[float], peak_octets: int | None, mark: str) -> tuple[str, ...]:
         a_second = speed(capture.packets, seconds)
         gigabits = found["octets"] * 8 / statistics.median(seconds) / 1e9
         memory = "" if peak_octets is None else f"{peak_octets / 1e6:.0f} MB"
         figures = f"{a_second / 1e6:.2f} M", f"{1e9 / a_second:.0f}", f"{gigabits:.1f}"
-        return what, *figures, spread(seconds), memory, mark
+        return what, *figures, f"{a_second / plain:.2f}", spread(seconds), memory, mark
 
     whole_seconds = [done.seconds for done in whole]
     rows = [
+        row("a plain walk over the frames, in memory (`walk.py`)", walked["seconds"], None, ""),
         row("source alone: frames listed, not decoded", found["listing_seconds"], None, ""),
         row("whole pipeline to the totals, running", found["totals_seconds"], steady.peak_octets, "≥ 5 M packets/s"),
         row("… and the report as JSON with every subscriber", found["report_seconds"], steady.peak_octets, ""),
         row("`freeflow replay FILE --json`, whole process", whole_seconds, max(d.peak_octets for d in whole), ""),
     ]
-    head = ("freeflow", "packets/s", "ns a packet", "Gbit/s of IP", "time", "peak memory", "mark")
+    head = ("freeflow", "packets/s", "ns a packet", "Gbit/s of IP", "of the walk", "time", "peak memory", "mark")
     about = (
         f"{capture.octets:,} octets from {capture.source}: {found['frames']:,} packets, {found['octets']:,} IP octets, "
         f"{found['flows']:,} metered flows of {found['subscribers']:,} subscribers; their report as JSON has "

@@ -7,6 +7,7 @@ time. Whoever stops early leaves no thread behind.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -50,8 +51,8 @@ def pays(capture: CaptureFile, meter: Meter) -> bool:
 
 def meter_capture(meter: Meter, capture: CaptureFile) -> Iterator[int]:
     """Meter all of a capture; comes back after each batch with the octets of the file that have been read for it."""
-    if pays(capture, meter):
-        with DecodingAhead(capture, meter) as ahead:
+    if pays(capture, meter) and (ahead := begin(capture, meter)):
+        with ahead:
             for decoded in ahead:
                 meter.feed_decoded(decoded.buffer, decoded.packets)
                 yield decoded.octets_read
@@ -59,6 +60,13 @@ def meter_capture(meter: Meter, capture: CaptureFile) -> Iterator[int]:
     for batch in capture:
         meter.feed(batch.buffer, batch.frames)
         yield capture.octets_read
+
+
+def begin(capture: CaptureFile, meter: Meter) -> DecodingAhead | None:
+    """Let a second thread decode; None where this user may have no more threads: it goes without."""
+    with contextlib.suppress(RuntimeError):
+        return DecodingAhead(capture, meter)
+    return None
 
 
 class DecodingAhead:
@@ -77,16 +85,17 @@ class DecodingAhead:
         self._buffers = _Buffers()
         capture.lend(self._buffers.wait_until_free)
         self._thread = threading.Thread(target=self._decode, name="decode-ahead", daemon=True)
+        self._thread.start()
 
     def __enter__(self) -> DecodingAhead:
-        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End the thread, wherever it waits."""
         self._free.put(None)
         self._buffers.stop()
-        self._thread.join()
+        if self._thread is not threading.current_thread():  # which may be the one that collects the garbage
+            self._thread.join()
 
     def __iter__(self) -> Iterator[Decoded]:
         while isinstance(decoded := self._decoded.get(), Decoded):

@@ -110,12 +110,25 @@ def test_it_is_used_where_it_pays(plan, monkeypatch, processors):
     monkeypatch.setattr(decoding, "DECODE_AHEAD_FROM_OCTETS", 1)
     monkeypatch.setattr(decoding.os, "sched_getaffinity", lambda _: set(range(processors)))
     begun = []
-    monkeypatch.setattr(DecodingAhead, "__enter__", lambda self: begun.append(1) or (_ for _ in ()).throw(KeyError))
+    monkeypatch.setattr(decoding, "DecodingAhead", lambda *arguments: begun.append(1) or DecodingAhead(*arguments))
     session = Session(plan)
     with open_capture(str(DAY)) as capture:
-        if processors == 1:
-            assert sum(1 for _ in meter_capture(session.meter, capture)) == 1
-        else:
-            with pytest.raises(KeyError):
-                next(meter_capture(session.meter, capture))
+        read = [octets_read for octets_read in meter_capture(session.meter, capture)]
+    assert read[-1] == DAY.stat().st_size
     assert len(begun) == processors - 1
+
+
+def test_without_a_thread_to_be_had_it_goes_without(plan, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(decoding, "DECODE_AHEAD_FROM_OCTETS", 1)
+    monkeypatch.setattr(decoding.os, "sched_getaffinity", lambda _: {0, 1})
+    session = Session(plan)
+    with open_capture(str(DAY), chunk_octets=4096) as capture:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        for _ in meter_capture(session.meter, capture):
+            pass
+    monkeypatch.undo()
+    session.meter.finish()
+    assert "".join(json_text(session.report())) == report(plan, DAY, threads=False)
