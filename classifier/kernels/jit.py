@@ -8,6 +8,7 @@ the processor in it. Anything else is compiled anew.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -214,7 +215,8 @@ def _write(path: Path, content: bytes) -> None:
         part.write_bytes(_seal(path, content) + content)
         os.replace(part, path)
     except OSError:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 class _Exception(ctypes.Structure):
