@@ -13,7 +13,7 @@ import time
 from classifier.cli.output import say
 
 SHOWN_AFTER_SECONDS = 1.0
-COMPILING = "compiling the kernels for this machine, once; this takes about a minute"
+COMPILING = "compiling the kernels for this machine, once; this takes half a minute or more"
 
 
 class ProgressBar:

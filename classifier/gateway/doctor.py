@@ -57,13 +57,15 @@ def examine(config: str | None, ledger: Path | None, interface: str | None, toda
 
 def _kernels() -> Iterator[Finding]:
     if CACHE_DIRECTORY.parent.name.startswith(TEMPORARY_CACHE):
-        mend = "every start compiles for most of a minute; let FREEFLOW_CACHE_DIR name a folder that can be written"
+        mend = (
+            "every start compiles for half a minute or more; let FREEFLOW_CACHE_DIR name a folder that can be written"
+        )
         yield Finding(WARNING, "kernels", f"compiled ones cannot be kept: {mend}")
     elif COMPILED_BEFORE:
         yield Finding(OK, "kernels", f"compiled, in {CACHE_DIRECTORY.parent}")
     else:
         yield Finding(
-            OK, "kernels", f"the first run will compile them for most of a minute, into {CACHE_DIRECTORY.parent}"
+            OK, "kernels", f"the first run will compile them for half a minute or more, into {CACHE_DIRECTORY.parent}"
         )
 
 

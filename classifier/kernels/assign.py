@@ -15,7 +15,7 @@ from classifier.kernels.flows import end_flow, end_if_handed_on, find_flow, flow
 from classifier.kernels.fragments import find_fragment, first_fragment, fragment_home, later_fragment
 from classifier.kernels.http_follow import follow_octets, follow_segment
 from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_fragment, inspect_segment
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import helper, hot
 from classifier.kernels.learned import observe_dns
 from classifier.kernels.middle import meter_middle, middle_of
 from classifier.kernels.order import order_touch
@@ -35,7 +35,7 @@ from classifier.kernels.verdict import decide
 from classifier.records import END_FIN, END_IDLE, END_OPEN, END_REUSED, UNMETERED_TRANSIT
 
 
-@helper
+@hot
 def meter_packet(tables, buffer, packet):
     """A whole packet or a first fragment: its flow is found or made, looked into, and given the octets."""
     match = find_flow(
@@ -55,7 +55,7 @@ def meter_packet(tables, buffer, packet):
         meter_step_by_step(tables, buffer, packet, match)
 
 
-@helper
+@hot
 def meter_step_by_step(tables, buffer, packet, match):
     """A packet that may change what its flow is. `match`: of `find_flow`."""
     if match >= 0 and tables.owners.shape[0] > 0 and end_if_handed_on(tables, match >> 1):
@@ -90,7 +90,7 @@ def meter_step_by_step(tables, buffer, packet, match):
     tables.flows[place].middle = middle_of(tables.flows[place])
 
 
-@helper
+@hot
 def ends_before(tables, buffer, packet, match):
     """1 if the flow found has ended before this packet: timed out, or another connection on the same ports."""
     state = tables.state[0]
@@ -141,14 +141,14 @@ def open_for_packet(tables, packet):
     )
 
 
-@helper
+@hot
 def touch(tables, place, order):
     """The flow has just been active."""
     tables.flows[place].last_ns = tables.state[0].clock_ns
     order_touch(tables, place, order)
 
 
-@helper
+@hot
 def meter_segment(tables, buffer, packet, place, from_server):
     """TCP: numbers, inspection, close.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import helper, hot
 from classifier.kernels.settle import (
     count_held,
     count_posted,
@@ -16,7 +16,7 @@ from classifier.kernels.usage import post
 from classifier.records import STANDING_AFTER_CLOSE, UNMETERED_TRANSIT
 
 
-@helper
+@hot
 def deliver(tables, place, from_server, octets, packets, interval, after_close):
     """Account `octets` in `packets` of flow `place`, sent in `interval` by its server or its client.
 
@@ -50,7 +50,7 @@ def deliver(tables, place, from_server, octets, packets, interval, after_close):
         post_open(tables, place)  # the posting at the interval's end looks only at flows active in it
 
 
-@helper
+@hot
 def count(flow, from_server, octets, packets):
     """Add to the flow's own counts."""
     if from_server:
@@ -61,7 +61,7 @@ def count(flow, from_server, octets, packets):
         flow.client_packets += packets
 
 
-@helper
+@hot
 def take_part(tables, place, from_server):
     """Note that the subscriber's own end sent something (accounting 1.7). Refusals (RST, ICMP errors) do not come here."""
     flow = tables.flows[place]

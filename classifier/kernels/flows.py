@@ -14,7 +14,7 @@ from classifier.kernels.accounts import find_subscriber
 from classifier.kernels.bindings import handed_on, note_owner
 from classifier.kernels.hashing import LOW_HALF, hash_end, low_bits, mix
 from classifier.kernels.inspect import close_inspection
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import helper, hot
 from classifier.kernels.octets import prefetch, prefetch_record
 from classifier.kernels.order import order_append, order_oldest, order_remove
 from classifier.kernels.settle import post_open, settle
@@ -33,14 +33,14 @@ SHIFT_TAG = np.uint64(32)
 NOTHING = np.uint64(0)
 
 
-@helper
+@hot
 def flow_tag(seed, a_high, a_low, a_port, b_high, b_low, b_port, protocol):
     """Low half of the seeded hash of a 5-tuple, the same from either end. int64."""
     ends = hash_end(seed, a_high, a_low, a_port) + hash_end(seed, b_high, b_low, b_port)
     return low_bits(mix(ends ^ np.uint64(protocol)))
 
 
-@helper
+@hot
 def find_flow(tables, tag, version, a_high, a_low, a_port, b_high, b_low, b_port, protocol):
     """2 * place + (1 if `a` is the flow's server) of the flow between two ends, or -1."""
     mask = tables.state[0].index_mask
@@ -59,7 +59,7 @@ def find_flow(tables, tag, version, a_high, a_low, a_port, b_high, b_low, b_port
         position = (position + 1) & mask
 
 
-@helper
+@hot
 def unlike(flow, client_high, client_low, client_port, server_high, server_low, server_port):
     """0 if these are the flow's ends. Without a branch, as either end may have sent."""
     return (
@@ -71,13 +71,13 @@ def unlike(flow, client_high, client_low, client_port, server_high, server_low, 
     )
 
 
-@helper
+@hot
 def fetch_entry(tables, tag):
     """Have the entry of the index fetched at which a packet's flow is at home."""
     prefetch(tables.flow_index, tag & tables.state[0].index_mask)
 
 
-@helper
+@hot
 def fetch_flow(tables, tag):
     """Have the flow fetched that a packet will find; what stands at its home is it, nearly always."""
     entry = tables.flow_index[tag & tables.state[0].index_mask]

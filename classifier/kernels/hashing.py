@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import helper, hot
 from classifier.kernels.octets import u64
 
 # Multipliers of Stafford's Mix13 (as in SplitMix64) and the golden ratio's odd fraction.
@@ -21,7 +21,7 @@ OCTET_BITS = np.uint64(8)
 LOW_HALF = np.uint64(0xFFFFFFFF)
 
 
-@helper
+@hot
 def mix(value):
     """64 bits in, 64 well-mixed bits out."""
     value = (value ^ (value >> SHIFT_A)) * MULTIPLIER_A
@@ -29,13 +29,13 @@ def mix(value):
     return value ^ (value >> SHIFT_C)
 
 
-@helper
+@hot
 def hash_address(seed, high, low):
     """Seeded hash of a 128-bit address."""
     return mix(mix(high ^ seed) * MULTIPLIER_C ^ low)
 
 
-@helper
+@hot
 def hash_end(seed, high, low, port):
     """Seeded hash of one end of a flow. `port` int64."""
     return mix(hash_address(seed, high, low) ^ np.uint64(port) * MULTIPLIER_C)

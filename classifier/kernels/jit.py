@@ -1,16 +1,21 @@
-"""The only importer of numba, so that the compiled cache can be trusted.
+"""Kernels and helpers: where compiled code is kept, whether it can be trusted, and how it is called.
 
-numba keys its cache by the file of the function alone: an edit to a kernel called from another file brings the old
-answer back, and a bounds-checked run silently reuses an unchecked build. So, before numba is imported, the cache is
-pointed at a directory named by a hash of all kernel sources, the versions and the flags in force.
+Numba is imported when something has to be compiled and not before (`compiling`): it is a third of a start. What was compiled
+is kept as object code, which llvmlite alone loads. A file is trusted if its name and its digest are right: the name of its
+folder is a hash of all kernel sources, the versions and the flags in force; its own name has the kinds of the arguments and
+the processor in it. Anything else is compiled anew.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import hashlib
-import importlib.metadata
+import importlib.util
+import json
 import os
+import pickle
 import platform
 import tempfile
 from pathlib import Path
@@ -20,20 +25,23 @@ import numpy as np
 JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 BOUNDS_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
 
-
+ENTRY = "freeflow_kernel"  # the one function of an object file: int32 (arguments, results, exception), three pointers
+ENTRY_WORDS = 3  # of an argument: address (or the value of a scalar), length, second dimension
+DIGEST_OCTETS = 32
 OWNS_ITS_DATA = 0x4  # NPY_ARRAY_OWNDATA, numpy/ndarraytypes.h; of no concern to a kernel
+_PACKAGE = Path(__file__).resolve().parent
 
 
 def _fingerprint() -> str:
     """Hash of everything a compiled kernel depends on."""
     digest = hashlib.blake2b(digest_size=10)
-    package = Path(__file__).resolve().parent
-    for source in sorted([*package.glob("*.py"), package.parent / "iana.py", package.parent / "records.py"]):
+    for source in sorted([*_PACKAGE.glob("*.py"), _PACKAGE.parent / "iana.py", _PACKAGE.parent / "records.py"]):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    for name in ("numba", "numpy", "llvmlite"):
-        digest.update(f"{name}={importlib.metadata.version(name)};".encode())
-    flags = f"{platform.python_version()};{platform.machine()};{BOUNDS_CHECKED};{os.environ.get('NUMBA_OPT', '')}"
-    digest.update(flags.encode())
+    for name in ("numba", "llvmlite"):
+        folder = importlib.util.find_spec(name).submodule_search_locations[0]
+        digest.update(Path(folder, "_version.py").read_bytes())
+    flags = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("NUMBA_"))
+    digest.update(";".join([np.__version__, platform.python_version(), platform.machine(), *flags]).encode())
     return digest.hexdigest()
 
 
@@ -52,173 +60,208 @@ def _cache_root() -> Path:
 
 CACHE_DIRECTORY = _cache_root() / _fingerprint()
 # Whether the first call will take a while: the meter's kernel is the last that a first run compiles.
-COMPILED_BEFORE = any(CACHE_DIRECTORY.glob("**/meter.meter_packets*.nbi"))
-os.environ["NUMBA_CACHE_DIR"] = str(CACHE_DIRECTORY)
-
-import numba  # noqa: E402  (the cache directory has to be set first)
+COMPILED_BEFORE = any(CACHE_DIRECTORY.glob("meter.meter_packets-*.kernel"))
 
 if JIT_DISABLED:
     # Hashes wrap around on purpose; interpreted NumPy scalars would warn at each of them.
     np.seterr(over="ignore")
 
 
+def __getattr__(name: str):
+    """`jit.numba` and `jit.ir`, for intrinsics, which run when something is compiled."""
+    if name in ("numba", "ir"):
+        from classifier.kernels import compiling
+
+        return getattr(compiling, name)
+    raise AttributeError(name)
+
+
+class Part:
+    """Stands for a helper or an intrinsic in the modules that use it, until something has to be compiled (`made`)."""
+
+    __slots__ = ("function", "inlined", "intrinsic", "made")
+
+    def __init__(self, function, intrinsic: bool, inlined: bool) -> None:
+        self.function, self.intrinsic, self.inlined, self.made = function, intrinsic, inlined, None
+
+
+_namespaces: dict[int, dict] = {}  # of the modules in which helpers and kernels were made
+
+
+def helper(function):
+    """A helper is called from kernels: it becomes part of the kernel that calls it. Python must not call one."""
+    return _part(function, False)
+
+
+def hot(function):
+    """A helper that most packets pass: part of each function that calls it, so that no call is left.
+
+    On the real capture of the benches metering took a tenth less with it. For the few, as code doubles with it.
+    """
+    return _part(function, False, inlined=True)
+
+
+def intrinsic(function):
+    """An intrinsic writes what LLVM compiles itself; as numba's, with `jit.numba` and `jit.ir` at hand."""
+    return _part(function, True)
+
+
+def _part(function, is_intrinsic: bool, inlined: bool = False):
+    if JIT_DISABLED:
+        return function
+    _namespaces[id(function.__globals__)] = function.__globals__
+    return Part(function, is_intrinsic, inlined)
+
+
 def kernel(function):
     """A kernel is called from Python: compiled once, kept on disk, and free of the interpreter's lock.
 
-    Nothing in it makes arrays, so there are no references to count; counting them cost the meter a third of its time.
+    Arguments: whole numbers, C-contiguous arrays of one or two dimensions, Bundles. Results: whole numbers or none.
+    Calls with arguments of the same kinds as the last time go straight to the compiled code.
     """
-    dispatcher = numba.njit(cache=True, nogil=True, _nrt=False)(function)
     if JIT_DISABLED:
-        return dispatcher
+        return function
     _namespaces[id(function.__globals__)] = function.__globals__
-    _kernel_names.add(function.__qualname__)
-    _load_lightly(dispatcher)
-    return _call_directly(dispatcher)
+    last: tuple = ((), None)  # kinds and code as one, as threads may call
 
-
-def _call_directly(dispatcher):
-    """Let calls with arguments of the same kinds as the last time go straight to the compiled code.
-
-    Numba finds out the types of recarrays and bundles in Python, at each call: 20 µs for the meter's, 3 µs this way.
-    """
-    known, entry = None, dispatcher
-
-    @functools.wraps(dispatcher.py_func)
+    @functools.wraps(function)
     def call(*arguments):
-        nonlocal known, entry
+        nonlocal last
         kinds = [_kind(argument) for argument in arguments]
-        if kinds != known:
-            signature = tuple(numba.typeof(argument) for argument in arguments)
-            dispatcher.compile(signature)
-            known, entry = kinds, dispatcher.overloads[signature].entry_point
-        return entry(*arguments)
+        known, code = last
+        if code is None or kinds != known:
+            code = _code(function, [_described(argument) for argument in arguments])
+            last = kinds, code
+        words = []
+        for argument in arguments:
+            _add_words(words, argument)
+        return code.call(words)
 
-    call.dispatcher = dispatcher
     return call
 
 
 def _kind(argument):
-    """What makes numba compile anew, as far as it is cheap to know; what is new is looked at closely."""
+    """What makes a kernel be compiled anew, as far as it is cheap to know."""
     if isinstance(argument, np.ndarray):
         return argument.dtype, argument.ndim, argument.flags.num & ~OWNS_ITS_DATA
     return getattr(argument, "kind", None) or type(argument)
 
 
-def _load_lightly(dispatcher):
-    """Let a compiled kernel be loaded without all that numba knows of typing.
-
-    Numba brings its whole registry up to date before it loads anything from disk, 0.25 s of a warm start of 1 s. What is
-    compiled needs only the runtime's symbols; a compilation brings the registry up to date by itself, and makes the helpers.
-    """
-    cache = dispatcher._cache
-    load_overload = cache.load_overload
-
-    def load(signature, target_context):
-        numba.core.runtime.rtsys.initialize(target_context)
-        target_context.refresh = lambda: None
-        try:
-            loaded = load_overload(signature, target_context)
-        finally:
-            del target_context.refresh
-        if loaded is None:
-            _make_helpers()
-        return loaded
-
-    cache.load_overload = load
+def _add_words(words: list[int], argument) -> None:
+    if isinstance(argument, np.ndarray):
+        words.append(argument.__array_interface__["data"][0])
+        words += argument.shape if argument.ndim == 2 else (len(argument), 0)
+    else:
+        words += (argument.block_address if hasattr(argument, "block_address") else int(argument), 0, 0)
 
 
-class _Helper:
-    """Stands for a helper in the modules that use it until something has to be compiled.
-
-    Numba takes most of a millisecond to make ready for each, and a start whose kernels are on disk needs none.
-    """
-
-    __slots__ = ("function",)
-
-    def __init__(self, function) -> None:
-        self.function = function
-
-
-_helper_names: set[str] = set()  # of those that numba has made ready
-_kernel_names: set[str] = set()
-_namespaces: dict[int, dict] = {}  # of the modules in which helpers and kernels were made
+def _described(argument):
+    """The kind of an argument as plain data: see `compiling`."""
+    if isinstance(argument, np.ndarray):
+        return array_kind(argument, argument.flags.writeable)
+    if hasattr(argument, "kind") and not isinstance(argument, np.generic):
+        return argument.kind
+    if isinstance(argument, bool | np.bool_):
+        return "boolean"
+    if isinstance(argument, int | np.integer):
+        return "uint64" if isinstance(argument, np.uint64) or argument > 2**63 - 1 else "int64"
+    raise TypeError(f"a kernel takes no {type(argument).__name__}")
 
 
-def helper(function):
-    """A helper is called from kernels: it becomes part of the kernel that calls it.
-
-    Python must not call one: it has no wrapper for that. Numba would also compile it anew for every constant it is called
-    with; one compilation per type is enough. Together with `_compile_once` that took the first run from 111 s to 35 s of
-    processor time.
-    """
-    if JIT_DISABLED:
-        return function
-    _namespaces[id(function.__globals__)] = function.__globals__
-    return _Helper(function)
+def array_kind(array: np.ndarray, writable: bool = True) -> tuple:
+    """An array's kind: (dtype, dimensions, whether it may be written)."""
+    if not array.flags.c_contiguous or not array.flags.aligned or array.ndim not in (1, 2):
+        raise ValueError("a kernel takes aligned C-contiguous arrays of one or two dimensions")
+    return array.dtype, array.ndim, writable
 
 
-def _make_helpers():
-    """Put what numba makes of each helper in its place, in all modules that know it."""
-    if not _helper_names:
-        _compile_once()
-    made: dict[_Helper, object] = {}
-    for namespace in _namespaces.values():
-        for name, value in namespace.items():
-            if isinstance(value, _Helper):
-                if value not in made:
-                    made[value] = _dispatcher(value.function)
-                namespace[name] = made[value]
+_codes: dict[str, _Code] = {}
 
 
-def _is_helper(library):
-    """Whether a library of numba's is a helper's: it bears the function's name. A kernel of that name makes it a doubt."""
-    return library.name in _helper_names and library.name not in _kernel_names
+def _code(function, kinds: list):
+    """The compiled code, from memory, from disk or made now."""
+    digest = hashlib.blake2b(repr(kinds).encode(), digest_size=10)
+    source = Path(function.__code__.co_filename)
+    if source.parent != _PACKAGE:
+        digest.update(source.read_bytes())  # the fingerprint does not know it
+    from llvmlite import binding
+
+    digest.update(f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}".encode())
+    name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}-{digest.hexdigest()}.kernel"
+    if name not in _codes:
+        path = CACHE_DIRECTORY / name
+        content = _read(path)
+        if content is None:
+            from classifier.kernels import compiling
+
+            results, objects = compiling.compile_kernel(function, kinds, _namespaces.values())
+            content = json.dumps(results).encode() + b"\n" + objects
+            _write(path, content)
+        _codes[name] = _Code(content)
+    return _codes[name]
 
 
-def _compile_once():
-    """Let LLVM optimise, and make machine code of, the kernels alone.
-
-    Numba does both for each function with all that it calls linked in: what stands ten calls deep ten times over. A
-    helper only has to be there to be linked into a kernel.
-    """
-    library = numba.core.codegen.JITCodeLibrary
-    context = numba.core.cpu.CPUContext
-    optimize, finalize, executable = (
-        library._optimize_final_module,
-        library._finalize_final_module,
-        context.get_executable,
-    )
-
-    def optimize_kernels(self):
-        if not _is_helper(self):
-            optimize(self)
-
-    def finalize_kernels(self):
-        if not _is_helper(self):
-            finalize(self)
-        else:
-            self._finalize_dynamic_globals()
-            self._finalized = True
-
-    def kernel_executable(self, its_library, fndesc, env):
-        if not _is_helper(its_library):
-            return executable(self, its_library, fndesc, env)
-        name = fndesc.qualname.split(".")[-1]
-        return numba.core.cpu._dynfunc.make_function(fndesc.lookup_module(), name, "", 0, env, (its_library,))
-
-    library._optimize_final_module = optimize_kernels
-    library._finalize_final_module = finalize_kernels
-    context.get_executable = kernel_executable
+def _seal(path: Path, content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=DIGEST_OCTETS, salt=b"freeflow", key=path.name[-64:].encode()).digest()
 
 
-def _dispatcher(function):
-    _helper_names.add(function.__qualname__)
-    dispatcher = numba.njit(no_cfunc_wrapper=True, no_cpython_wrapper=True, _nrt=False)(function)
-    template = dispatcher.get_call_template
+def _read(path: Path) -> bytes | None:
+    """What `_write` wrote; None where nothing is, or where it is not whole."""
+    try:
+        kept = path.read_bytes()
+    except OSError:
+        return None
+    content = kept[DIGEST_OCTETS:]
+    return content if kept[:DIGEST_OCTETS] == _seal(path, content) else None
 
-    def without_literals(arguments, keywords):
-        plain = tuple(numba.types.unliteral(kind) for kind in arguments)
-        return template(plain, {name: numba.types.unliteral(kind) for name, kind in keywords.items()})
 
-    dispatcher.get_call_template = without_literals
-    return dispatcher
+def _write(path: Path, content: bytes) -> None:
+    """Keep it, whole or not at all; a cache that cannot be written costs the next run its time, and nothing else."""
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(_seal(path, content) + content)
+        os.replace(part, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+class _Exception(ctypes.Structure):
+    """The beginning of what a kernel leaves of an exception: a pickle of (class, arguments, place)."""
+
+    _fields_ = (("pickled", ctypes.c_void_p), ("octets", ctypes.c_int32))
+
+
+class _Code:
+    """Loaded object code."""
+
+    def __init__(self, content: bytes) -> None:
+        from llvmlite import binding
+
+        head, _, objects = content.partition(b"\n")
+        self._tuple, self._results = json.loads(head)
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        machine = binding.Target.from_default_triple().create_target_machine(jit=True)
+        self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+        self._engine.add_object_file(binding.ObjectFileRef.from_data(objects))
+        self._engine.finalize_object()
+        kind = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+        self._entry = kind(self._engine.get_function_address(ENTRY))
+        self._room = ctypes.c_int64 * max(len(self._results), 1)
+
+    def call(self, words: list[int]):
+        results, exception = self._room(), ctypes.c_void_p()
+        if self._entry((ctypes.c_int64 * len(words))(*words), results, ctypes.byref(exception)):
+            found = _Exception.from_address(exception.value)
+            kind, arguments, _ = pickle.loads(ctypes.string_at(found.pickled, found.octets))
+            raise kind(*(arguments or ()))
+        values = [_value(kind, word) for kind, word in zip(self._results, results, strict=False)]
+        return tuple(values) if self._tuple else values[0] if values else None
+
+
+def _value(kind: str, word: int):
+    if kind == "boolean":
+        return bool(word)
+    return word & 2**64 - 1 if kind == "uint64" else word

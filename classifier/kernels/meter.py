@@ -13,7 +13,7 @@ from classifier.kernels.assign import meter_fragment, meter_packet, meter_quoted
 from classifier.kernels.bindings import apply_change
 from classifier.kernels.flows import end_flow, evict, fetch_entry, fetch_flow, flow_tag
 from classifier.kernels.fragments import drop_fragment
-from classifier.kernels.jit import helper, kernel
+from classifier.kernels.jit import helper, hot, kernel
 from classifier.kernels.names import SHOWN_OCTETS
 from classifier.kernels.octets import address, prefetch_flow, prefetch_octets, prefetch_packet
 from classifier.kernels.order import order_oldest
@@ -110,7 +110,7 @@ def meter_packets(tables, buffer, packets, first, then):
     return DONE, packets.shape[0]
 
 
-@helper
+@hot
 def fetch_group(tables, packets, first):
     """Have the flows of the group at `first` fetched from memory, and of the group behind it what leads to them.
 
@@ -126,13 +126,13 @@ def fetch_group(tables, packets, first):
         prefetch_packet(packets, i)
 
 
-@helper
+@hot
 def packet_time(frame):
     """The frame's time, before the end of all time, so that an interval can hold it."""
     return min(frame.time_ns, FAR_FUTURE_NS - 1)
 
 
-@helper
+@hot
 def room_for_packet(tables, time_ns):
     """DONE, or what has to be done outside before a packet of this time can be metered."""
     state = tables.state[0]
@@ -143,7 +143,7 @@ def room_for_packet(tables, time_ns):
     return room_in_tables(tables)
 
 
-@helper
+@hot
 def room_in_tables(tables):
     """DONE, or which table has to be taken first."""
     state = tables.state[0]
@@ -157,7 +157,7 @@ def room_in_tables(tables):
     return DONE
 
 
-@helper
+@hot
 def meter_frame(tables, buffer, time_ns, packet):
     """One frame, decoded into `packet`: exactly one place takes its octets."""
     state = tables.state[0]

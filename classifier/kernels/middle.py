@@ -11,7 +11,7 @@ import numpy as np
 
 from classifier.iana import PORT_DNS, PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN
 from classifier.kernels.connections import may_begin_connection
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import helper, hot
 from classifier.kernels.order import order_touch
 from classifier.kernels.settle import count_held
 from classifier.kernels.state import (
@@ -55,7 +55,7 @@ def middle_of(flow):
     return MIDDLE_NONE
 
 
-@helper
+@hot
 def meter_middle(tables, buffer, packet, match):
     """1 if the packet of the flow found (`find_flow`) is accounted for; 0 if it has to be gone through step by step."""
     place = match >> 1

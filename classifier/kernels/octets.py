@@ -15,50 +15,50 @@ from __future__ import annotations
 import ctypes
 
 import numpy as np
-from llvmlite import ir
 
-from classifier.kernels.jit import BOUNDS_CHECKED, JIT_DISABLED, helper, numba
+from classifier.kernels import jit
+from classifier.kernels.jit import BOUNDS_CHECKED, JIT_DISABLED, helper, intrinsic
 
 
 def _pointer(context, builder, kind, value):
     """Where the octets stand: an array's data, or the address itself."""
-    if isinstance(kind, numba.types.Array):
+    if isinstance(kind, jit.numba.types.Array):
         return context.make_array(kind)(context, builder, value).data
-    return builder.inttoptr(value, ir.IntType(8).as_pointer())
+    return builder.inttoptr(value, jit.ir.IntType(8).as_pointer())
 
 
-@numba.extending.intrinsic
+@intrinsic
 def _address(_context, array):
     """The address of an array's octets, int64."""
 
     def generate(context, builder, signature, values):
-        return builder.ptrtoint(_pointer(context, builder, signature.args[0], values[0]), ir.IntType(64))
+        return builder.ptrtoint(_pointer(context, builder, signature.args[0], values[0]), jit.ir.IntType(64))
 
-    return numba.int64(array), generate
+    return jit.numba.int64(array), generate
 
 
-@numba.extending.intrinsic
+@intrinsic
 def _call(_context, _address, _a, _b, _c, _d, _e, _f):
     """Call a C function; one that takes fewer words does not look at the rest. Its result is an int."""
 
     def generate(context, builder, signature, values):
-        word = ir.IntType(64)
-        kind = ir.FunctionType(ir.IntType(32), [word] * 6)
+        word = jit.ir.IntType(64)
+        kind = jit.ir.FunctionType(jit.ir.IntType(32), [word] * 6)
         function = builder.inttoptr(values[0], kind.as_pointer())
         return builder.sext(builder.call(function, values[1:]), word)
 
-    return numba.int64(*[numba.int64] * 7), generate
+    return jit.numba.int64(*[jit.numba.int64] * 7), generate
 
 
 def _prefetch(builder, pointer, written=1):
     """Ask for the cache line at `pointer`, to be read and, unless `written` is 0, written soon."""
-    word = ir.IntType(32)
-    kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), word, word, word])
-    function = numba.core.cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    builder.call(function, [builder.bitcast(pointer, ir.IntType(8).as_pointer()), word(written), word(3), word(1)])
+    word = jit.ir.IntType(32)
+    kind = jit.ir.FunctionType(jit.ir.VoidType(), [jit.ir.IntType(8).as_pointer(), word, word, word])
+    function = jit.numba.core.cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(function, [builder.bitcast(pointer, jit.ir.IntType(8).as_pointer()), word(written), word(3), word(1)])
 
 
-@numba.extending.intrinsic
+@intrinsic
 def _prefetch_line(_context, array, _index):
     """Fetch the line in which item `index` of an array, or of the octets at an address, begins."""
 
@@ -67,22 +67,22 @@ def _prefetch_line(_context, array, _index):
         _prefetch(builder, builder.gep(data, [values[1]]))
         return context.get_dummy_value()
 
-    return numba.void(array, numba.int64), generate
+    return jit.numba.void(array, jit.numba.int64), generate
 
 
 def _lines(count, written):
     """An intrinsic that fetches the first `count` lines of a record."""
 
-    @numba.extending.intrinsic
+    @intrinsic
     def fetch(_context, array, _index):
         def generate(context, builder, signature, values):
             data = _pointer(context, builder, signature.args[0], values[0])
-            record = builder.bitcast(builder.gep(data, [values[1]]), ir.IntType(8).as_pointer())
+            record = builder.bitcast(builder.gep(data, [values[1]]), jit.ir.IntType(8).as_pointer())
             for line in range(count):
-                _prefetch(builder, builder.gep(record, [ir.IntType(64)(64 * line)]), written)
+                _prefetch(builder, builder.gep(record, [jit.ir.IntType(64)(64 * line)]), written)
             return context.get_dummy_value()
 
-        return numba.void(array, numba.int64), generate
+        return jit.numba.void(array, jit.numba.int64), generate
 
     return fetch
 
@@ -95,19 +95,19 @@ _prefetch_five = _lines(5, 1)
 def _load(bits, big):
     """An intrinsic that loads an unsigned number of `bits` from any place of a uint8 array."""
 
-    @numba.extending.intrinsic
+    @intrinsic
     def load(_context, array, _index):
-        kind = numba.uint64 if bits == 64 else numba.int64
+        kind = jit.numba.uint64 if bits == 64 else jit.numba.int64
 
         def generate(context, builder, signature, values):
             data = _pointer(context, builder, signature.args[0], values[0])
-            place = builder.bitcast(builder.gep(data, [values[1]]), ir.IntType(bits).as_pointer())
+            place = builder.bitcast(builder.gep(data, [values[1]]), jit.ir.IntType(bits).as_pointer())
             number = builder.load(place, align=1)
             if big and bits > 8:
                 number = builder.bswap(number)
-            return number if bits == 64 else builder.zext(number, ir.IntType(64))
+            return number if bits == 64 else builder.zext(number, jit.ir.IntType(64))
 
-        return kind(array, numba.int64), generate
+        return kind(array, jit.numba.int64), generate
 
     return load
 

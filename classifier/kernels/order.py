@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import helper, hot
 
 
-@helper
+@hot
 def order_remove(tables, place):
     """Take a flow out of its list."""
     flow = tables.flows[place]
@@ -27,7 +27,7 @@ def order_remove(tables, place):
         tables.order_last[flow.order] = before
 
 
-@helper
+@hot
 def order_append(tables, place, order):
     """Put a flow at the end of a list: it has just been active."""
     last = np.int64(tables.order_last[order])
@@ -46,7 +46,7 @@ def order_append(tables, place, order):
         state.next_deadline_ns = deadline
 
 
-@helper
+@hot
 def order_touch(tables, place, order):
     """A packet came: to the end of `order`, unless it stands there already."""
     if tables.flows[place].order == order and tables.order_last[order] == place:

@@ -20,7 +20,7 @@ from classifier.iana import (
     PROTOCOL_UDP,
 )
 from classifier.kernels.internet import IPV4_HEADER_OCTETS, IPV6_HEADER_OCTETS
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import hot
 from classifier.kernels.line import MAC_SOURCE, note_mac
 from classifier.kernels.octets import u8, u16, u32, u64
 from classifier.kernels.transport import TCP_HEADER_OCTETS, UDP_HEADER_OCTETS
@@ -32,7 +32,7 @@ SHIFT_HIGH = np.uint64(32)
 LOW_HALF = np.uint64(0xFFFFFFFF)
 
 
-@helper
+@hot
 def read_plain(frame, packet, offset, captured_octets, wire_octets, link_type):
     """1 if the frame is a plain one, and `packet` is filled in; 0 if it has to be walked through."""
     start = offset + ETHERNET_OCTETS
@@ -102,7 +102,7 @@ def read_plain(frame, packet, offset, captured_octets, wire_octets, link_type):
     return 1
 
 
-@helper
+@hot
 def may_be_tunnel(frame, transport):
     """1 if a UDP port is one of those that `tunnel.read_tunnel` looks at."""
     port = u16(frame, transport + 2)
@@ -115,7 +115,7 @@ def may_be_tunnel(frame, transport):
     )
 
 
-@helper
+@hot
 def read_addresses(frame, packet, start, kind):
     """Version and addresses of the IP header at `start`."""
     if kind == ETHERTYPE_IPV4:

@@ -12,7 +12,7 @@ import numpy as np
 
 from classifier.kernels.accounts import SUBSCRIBERS_BEYOND
 from classifier.kernels.connections import contradict_connection
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import helper, hot
 from classifier.kernels.signatures import APPLICATION_UNKNOWN
 from classifier.kernels.state import PHASE_DECIDED, PHASE_NAMED, RULE_NO_MATCH, TCP_FOLLOWED
 from classifier.kernels.streams import stream_close
@@ -111,7 +111,7 @@ def stop_following(tables, place):
     stream_close(tables, place)
 
 
-@helper
+@hot
 def count_held(tables, flow, from_server, octets, packets):
     """Keep the account of what is not posted yet; negative volumes take away."""
     state = tables.state[0]

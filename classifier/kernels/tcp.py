@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.iana import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import helper, hot
 from classifier.kernels.state import (
     ORDER_CLOSED,
     ORDER_ESTABLISHED,
@@ -31,7 +31,7 @@ BOTH_FINS = TCP_FIN_CLIENT | TCP_FIN_SERVER
 BOTH_SEEN = TCP_SEEN_CLIENT | TCP_SEEN_SERVER
 
 
-@helper
+@hot
 def close_reason(flow):
     """END_FIN or END_RST of a closed flow, END_OPEN of one that is not."""
     if flow.tcp_state & TCP_RESET:
@@ -70,7 +70,7 @@ def begins_anew(flow, packet, from_server):
     return is_answered and behind > 0 and close_reason(flow) == END_OPEN
 
 
-@helper
+@hot
 def order_of(flow, packet):
     """Which time-out the flow has after this packet (RFC 5382, REQ-5)."""
     if close_reason(flow) != END_OPEN:

@@ -76,7 +76,9 @@ class Limits:
     held_volumes: int = 1 << 14
     fragments: int = 1 << 12
     streams: int = 1 << 10
-    stream_octets: int = 1 << 14
+    stream_octets: int = (
+        1 << 14
+    ) + 192  # no power of two: the fronts of all buffers would share a few sets of the cache
     quic_connections: int = 1 << 12
     names: int = 1 << 16
     name_octets: int = 1 << 22

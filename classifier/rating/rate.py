@@ -134,7 +134,7 @@ class Rater:
             if after[key] >= limit.octets:
                 reaching.add(number)
         result.used.update((key, octets) for key, octets in after.items() if key.subscriber not in reaching)
-        return np.isin(subscriber, list(reaching))
+        return np.isin(subscriber, np.array([*reaching], np.int64))
 
     def _lay(
         self, usage: np.ndarray, places: np.ndarray, chain: Chain, used: Used, rows: np.ndarray, result: _Result
@@ -281,7 +281,7 @@ def _tangled(subscriber: np.ndarray, chain: np.ndarray, chains: Sequence[Chain])
         if len(numbers) > 1:
             pairs = np.unique(np.stack([subscriber, chain])[:, np.isin(chain, numbers)], axis=1)
             found.update(pairs[0, 1:][pairs[0, 1:] == pairs[0, :-1]].tolist())
-    return np.isin(subscriber, list(found))
+    return np.isin(subscriber, np.array([*found], np.int64))
 
 
 def _profiles(subscribers: Sequence[Subscriber | None]) -> tuple[list[Subscriber | None], np.ndarray]:

@@ -1,0 +1,158 @@
+"""What is kept of compiled kernels: never an old answer, never a crash, whatever became of the files.
+
+Each case is a process of its own, as a user's is, with a kernel in a file of its own; the answers are worked out by hand.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import classifier
+from classifier.kernels import jit
+
+ROOT = Path(classifier.__file__).resolve().parents[1]
+SOURCE = """
+import sys
+import numpy as np
+from classifier.kernels.jit import helper, kernel
+
+@helper
+def scaled(array, place, factor):
+    return array[place] * factor
+
+@kernel
+def measure(array, place, factor, big):
+    if big:
+        return scaled(array, place, factor), np.uint64(factor), big
+    return scaled(array, place, 1), np.uint64(0), big
+
+if __name__ == "__main__":
+    print(measure(np.arange(5), int(sys.argv[1]), -2, True))
+    print("compiled" if "numba" in sys.modules else "loaded")
+"""
+ANSWER = f"(-6, {2**64 - 2}, True)"
+
+
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "measure.py"
+    path.write_text(SOURCE)
+    return path
+
+
+def start(script, **environment):
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    cache = {"FREEFLOW_CACHE_DIR": str(script.parent / "cache"), "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, script, environment.pop("place", "3")],
+        env=inherited | cache | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def answer(script, **environment):
+    process = start(script, **environment)
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors[-2000:]
+    return output.splitlines()
+
+
+def kept(script):
+    return list((script.parent / "cache").rglob("*.kernel"))
+
+
+def test_what_was_compiled_is_loaded_without_numba(script):
+    assert answer(script) == [ANSWER, "compiled"]
+    assert answer(script) == [ANSWER, "loaded"]
+
+
+def test_an_edited_kernel_is_compiled_anew(script):
+    answer(script)
+    script.write_text(SOURCE.replace("array[place] * factor", "array[place] * factor + 1"))
+    assert answer(script) == [ANSWER.replace("-6", "-5"), "compiled"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda octets: b"",
+        lambda octets: octets[:20],
+        lambda octets: octets[:-1],
+        lambda octets: octets[:-100] + bytes(100),
+        lambda octets: octets[:40] + b"\xff" + octets[41:],
+    ],
+    ids=["empty", "cut in its digest", "cut at its end", "zeros at its end", "one octet"],
+)
+def test_a_damaged_file_is_made_anew(script, damage):
+    answer(script)
+    (path,) = kept(script)
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    assert path.read_bytes() != whole
+    assert answer(script) == [ANSWER, "compiled"]
+    assert answer(script) == [ANSWER, "loaded"]
+
+
+def test_another_kernels_file_under_this_name_is_not_taken(script):
+    answer(script)
+    (path,) = kept(script)
+    script.write_text(SOURCE.replace("array[place] * factor", "array[place] * factor + 1"))
+    answer(script)
+    (other,) = set(kept(script)) - {path}
+    other.write_bytes(path.read_bytes())
+    assert answer(script) == [ANSWER.replace("-6", "-5"), "compiled"]
+
+
+def test_a_folder_that_cannot_be_written_costs_only_time(script):
+    (script.parent / "cache").write_text("a file where the folder should be")
+    assert answer(script) == [ANSWER, "compiled"]
+    assert answer(script) == [ANSWER, "compiled"]
+
+
+def test_a_cache_whose_folder_became_a_file_costs_only_time(script):
+    answer(script)
+    (path,) = kept(script)
+    path.unlink()
+    path.parent.rmdir()
+    path.parent.write_text("")
+    assert answer(script) == [ANSWER, "compiled"]
+
+
+def test_two_processes_may_compile_at_once(script):
+    both = [start(script), start(script)]
+    assert [process.communicate(timeout=300)[0].splitlines()[0] for process in both] == [ANSWER, ANSWER]
+    assert [path.suffix for path in (script.parent / "cache").rglob("*") if path.is_file()] == [".kernel"]
+    assert answer(script) == [ANSWER, "loaded"]
+
+
+def test_a_bounds_checked_run_takes_no_unchecked_code(script):
+    answer(script)
+    assert answer(script, NUMBA_BOUNDSCHECK="1") == [ANSWER, "compiled"]
+    for _ in range(2):  # compiled, and from disk
+        process = start(script, NUMBA_BOUNDSCHECK="1", place="5")
+        assert process.communicate(timeout=300)[1].splitlines()[-1].startswith("IndexError")
+        assert process.returncode == 1
+
+
+def test_interpreted_nothing_is_compiled_or_kept(script):
+    assert answer(script, NUMBA_DISABLE_JIT="1") == ["(np.int64(-6), np.uint64(18446744073709551614), True)", "loaded"]
+    assert not kept(script)
+
+
+@jit.kernel
+def _length(array):
+    return array.shape[0]
+
+
+@pytest.mark.parametrize("argument", [np.arange(8)[::2], np.zeros((2, 2, 2)), 1.5, "text"])
+def test_what_a_kernel_cannot_take_is_refused(argument):
+    with pytest.raises((TypeError, ValueError), match="a kernel takes"):
+        _length(argument)
