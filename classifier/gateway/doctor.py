@@ -57,7 +57,9 @@ def examine(config: str | None, ledger: Path | None, interface: str | None, toda
 
 def _kernels() -> Iterator[Finding]:
     if CACHE_DIRECTORY.parent.name.startswith(TEMPORARY_CACHE):
-        mend = "every start compiles for half a minute or more; let FREEFLOW_CACHE_DIR name a folder that can be written"
+        mend = (
+            "every start compiles for half a minute or more; let FREEFLOW_CACHE_DIR name a folder that can be written"
+        )
         yield Finding(WARNING, "kernels", f"compiled ones cannot be kept: {mend}")
     elif COMPILED_BEFORE:
         yield Finding(OK, "kernels", f"compiled, in {CACHE_DIRECTORY.parent}")

@@ -141,6 +141,9 @@ def _object_code(library, kernels: _Library) -> bytes:
     module = library._final_module
     for part in kernels.parts({}):
         module.link_in(part._get_module_for_linking(), preserve=True)
+    for function in module.functions:
+        if not function.is_declaration and function.name != ENTRY:
+            function.linkage = "internal"  # nobody else calls it: what is inlined everywhere need not stay
     library._optimize_final_module()
     module.verify()
     for function in module.functions:
