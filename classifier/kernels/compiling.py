@@ -16,7 +16,7 @@ from numba.core import compiler, cpu, event, targetconfig, typed_passes, untyped
 from numba.core.codegen import JITCodeLibrary
 
 from classifier.kernels.bundle_type import array_of, numba_type
-from classifier.kernels.jit import ENTRY, ENTRY_WORDS, Part
+from classifier.kernels.parts import ENTRY, ENTRY_WORDS, Part
 
 _WORD = ir.IntType(64)
 # Passes for what kernels do not have: closures, `with`, comprehensions, literal lists, generated functions; and reports.

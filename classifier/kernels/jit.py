@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
+from classifier.kernels.parts import ENTRY, Part
+
 JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 BOUNDS_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
 
-ENTRY = "freeflow_kernel"  # the one function of an object file: int32 (arguments, results, exception), three pointers
-ENTRY_WORDS = 3  # of an argument: address (or the value of a scalar), length, second dimension
 DIGEST_OCTETS = 32
 OWNS_ITS_DATA = 0x4  # NPY_ARRAY_OWNDATA, numpy/ndarraytypes.h; of no concern to a kernel
 _PACKAGE = Path(__file__).resolve().parent
@@ -74,15 +74,6 @@ def __getattr__(name: str):
 
         return getattr(compiling, name)
     raise AttributeError(name)
-
-
-class Part:
-    """Stands for a helper or an intrinsic in the modules that use it, until something has to be compiled (`made`)."""
-
-    __slots__ = ("function", "intrinsic", "made")
-
-    def __init__(self, function, intrinsic: bool) -> None:
-        self.function, self.intrinsic, self.made = function, intrinsic, None
 
 
 _namespaces: dict[int, dict] = {}  # of the modules in which helpers and kernels were made

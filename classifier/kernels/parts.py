@@ -1,0 +1,21 @@
+"""What `jit`, which must not wait for numba, and the modules that import numba both know."""
+
+from __future__ import annotations
+
+ENTRY = "freeflow_kernel"  # the one function of an object file: int32 (arguments, results, exception), three pointers
+ENTRY_WORDS = 3  # of an argument or field: address (or the value of a scalar), length, second dimension
+
+
+class Part:
+    """Stands for a helper or an intrinsic in the modules that use it, until something has to be compiled (`made`)."""
+
+    __slots__ = ("function", "intrinsic", "made")
+
+    def __init__(self, function, intrinsic: bool) -> None:
+        self.function, self.intrinsic, self.made = function, intrinsic, None
+
+
+class BundleKind(tuple):
+    """What numba's type of a Bundle is made of: (title, ((field, its kind), ...))."""
+
+    __slots__ = ()
