@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from classifier.kernels.jit import array_kind
-from classifier.kernels.parts import ENTRY_WORDS, BundleKind
+from classifier.kernels.parts import ENTRY_WORDS, BundleKind, array_kind
 
 
 class Bundle:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 ENTRY = "freeflow_kernel"  # the one function of an object file: int32 (arguments, results, exception), three pointers
 ENTRY_WORDS = 3  # of an argument or field: address (or the value of a scalar), length, second dimension
 
@@ -19,3 +21,10 @@ class BundleKind(tuple):
     """What numba's type of a Bundle is made of: (title, ((field, its kind), ...))."""
 
     __slots__ = ()
+
+
+def array_kind(array: np.ndarray, writable: bool = True) -> tuple:
+    """An array's kind: (dtype, dimensions, whether it may be written)."""
+    if not array.flags.c_contiguous or not array.flags.aligned or array.ndim not in (1, 2):
+        raise ValueError("a kernel takes aligned C-contiguous arrays of one or two dimensions")
+    return array.dtype, array.ndim, writable
