@@ -35,7 +35,7 @@ def number(b, start, octets):
 
 @numba.njit(nogil=True)
 def walk(b, table):
-    """Packets in `b` (u1[n], a whole little-endian pcap); `table` u8[2^k, 4]: addresses, ports with protocol, octets, packets."""
+    """Packets in `b` (u1[n], a little-endian pcap); `table` u8[2^k, 4]: addresses, ports with protocol, octets, packets."""
     position = PCAP_HEADER_OCTETS
     mask = np.uint64(table.shape[0] - 1)
     packets = 0

@@ -11,13 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from classifier.kernels.jit import ENTRY_WORDS, array_kind
-
-
-class BundleKind(tuple):
-    """What numba's type of a Bundle is made of: (title, ((field, its kind), ...))."""
-
-    __slots__ = ()
+from classifier.kernels.parts import ENTRY_WORDS, BundleKind, array_kind
 
 
 class Bundle:

@@ -10,8 +10,7 @@ from numba.core import imputils
 from numba.core.typing import templates
 from numba.np import arrayobj
 
-from classifier.kernels.bundle import BundleKind
-from classifier.kernels.jit import ENTRY_WORDS
+from classifier.kernels.parts import ENTRY_WORDS, BundleKind
 
 _WORD = ir.IntType(64)
 

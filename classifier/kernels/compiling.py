@@ -16,7 +16,7 @@ from numba.core import compiler, cpu, event, targetconfig, typed_passes, untyped
 from numba.core.codegen import JITCodeLibrary
 
 from classifier.kernels.bundle_type import array_of, numba_type
-from classifier.kernels.jit import ENTRY, ENTRY_WORDS, Part
+from classifier.kernels.parts import ENTRY, ENTRY_WORDS, Part
 
 _WORD = ir.IntType(64)
 # Passes for what kernels do not have: closures, `with`, comprehensions, literal lists, generated functions; and reports.
@@ -142,6 +142,9 @@ def _object_code(library, kernels: _Library) -> bytes:
     module = library._final_module
     for part in kernels.parts({}):
         module.link_in(part._get_module_for_linking(), preserve=True)
+    for function in module.functions:
+        if not function.is_declaration and function.name != ENTRY:
+            function.linkage = "internal"  # nobody else calls it: what is inlined everywhere need not stay
     library._optimize_final_module()
     module.verify()
     for function in module.functions:

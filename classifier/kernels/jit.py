@@ -22,11 +22,12 @@ from pathlib import Path
 
 import numpy as np
 
+from classifier.kernels.bundle import Bundle
+from classifier.kernels.parts import ENTRY, Part, array_kind
+
 JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 BOUNDS_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
 
-ENTRY = "freeflow_kernel"  # the one function of an object file: int32 (arguments, results, exception), three pointers
-ENTRY_WORDS = 3  # of an argument: address (or the value of a scalar), length, second dimension
 DIGEST_OCTETS = 32
 OWNS_ITS_DATA = 0x4  # NPY_ARRAY_OWNDATA, numpy/ndarraytypes.h; of no concern to a kernel
 _PACKAGE = Path(__file__).resolve().parent
@@ -76,15 +77,6 @@ def __getattr__(name: str):
     raise AttributeError(name)
 
 
-class Part:
-    """Stands for a helper or an intrinsic in the modules that use it, until something has to be compiled (`made`)."""
-
-    __slots__ = ("function", "inlined", "intrinsic", "made")
-
-    def __init__(self, function, intrinsic: bool, inlined: bool) -> None:
-        self.function, self.intrinsic, self.inlined, self.made = function, intrinsic, inlined, None
-
-
 _namespaces: dict[int, dict] = {}  # of the modules in which helpers and kernels were made
 
 
@@ -116,7 +108,8 @@ def _part(function, is_intrinsic: bool, inlined: bool = False):
 def kernel(function):
     """A kernel is called from Python: compiled once, kept on disk, and free of the interpreter's lock.
 
-    Arguments: whole numbers, C-contiguous arrays of one or two dimensions, Bundles. Results: whole numbers or none.
+    Arguments: whole numbers, C-contiguous arrays of one or two dimensions, Bundles or what they are made of.
+    Results: whole numbers or none.
     Calls with arguments of the same kinds as the last time go straight to the compiled code.
     """
     if JIT_DISABLED:
@@ -127,6 +120,7 @@ def kernel(function):
     @functools.wraps(function)
     def call(*arguments):
         nonlocal last
+        arguments = [Bundle(argument) if isinstance(argument, tuple) else argument for argument in arguments]
         kinds = [_kind(argument) for argument in arguments]
         known, code = last
         if code is None or kinds != known:
@@ -166,13 +160,6 @@ def _described(argument):
     if isinstance(argument, int | np.integer):
         return "uint64" if isinstance(argument, np.uint64) or argument > 2**63 - 1 else "int64"
     raise TypeError(f"a kernel takes no {type(argument).__name__}")
-
-
-def array_kind(array: np.ndarray, writable: bool = True) -> tuple:
-    """An array's kind: (dtype, dimensions, whether it may be written)."""
-    if not array.flags.c_contiguous or not array.flags.aligned or array.ndim not in (1, 2):
-        raise ValueError("a kernel takes aligned C-contiguous arrays of one or two dimensions")
-    return array.dtype, array.ndim, writable
 
 
 _codes: dict[str, _Code] = {}

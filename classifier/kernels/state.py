@@ -17,7 +17,7 @@ NAMES = 4  # the table of names is nearly full: take the log, drop what no flow 
 WATCH = 5  # the frame before it may speak about addresses: read it, write the changes
 EXPIRY = 6  # a packet lies at or past `next_expiry_ns`: write what has ended
 
-# What `meter_frames` does behind the last frame.
+# What `meter_packets` does behind the last frame.
 THEN_NOTHING = 0
 THEN_POST = 1
 THEN_FINISH = 2
