@@ -143,7 +143,7 @@ def _kind(argument):
 
 def _add_words(words: list[int], argument) -> None:
     if isinstance(argument, np.ndarray):
-        words.append(argument.__array_interface__["data"][0])
+        words.append(argument.ctypes.data)  # __array_interface__ would describe each field of a record, too
         words += argument.shape if argument.ndim == 2 else (len(argument), 0)
     else:
         words += (argument.block_address if hasattr(argument, "block_address") else int(argument), 0, 0)

@@ -45,19 +45,19 @@ FRAMES_AHEAD = 8
 
 
 @kernel
-def decode_frames(tables, buffer, frames, packets):
-    """Decode `frames` (FRAME[n]) of `buffer` (read-only uint8) into `packets` (PACKET, at least n).
+def decode_frames(tables, buffer, frames, first, end, packets):
+    """Decode `frames[first:end]` (FRAME) of `buffer` (read-only uint8) into `packets` (PACKET, at least as many), from 0 on.
 
     It reads nothing that metering writes, but bindings: without these, it may run ahead of `meter_packets`, elsewhere.
     """
     octets = address(buffer)
     seed = tables.state[0].seed
     link_by = tables.link_by
-    for i in range(frames.shape[0]):
-        if i + FRAMES_AHEAD < frames.shape[0]:
+    for i in range(first, end):
+        if i + FRAMES_AHEAD < end:
             prefetch_octets(octets, frames[i + FRAMES_AHEAD].offset)
         frame = frames[i]
-        packet = packets[i]
+        packet = packets[i - first]
         packet.time_ns = packet_time(frame)
         packet.link_by = link_by
         packet.status = decode(
@@ -83,17 +83,17 @@ def decode_frames(tables, buffer, frames, packets):
 
 
 @kernel
-def meter_packets(tables, buffer, packets, first, then):
-    """Meter `packets[first:]`, decoded from frames of `buffer`. Returns (status, packet to go on at).
+def meter_packets(tables, buffer, packets, first, end, then):
+    """Meter `packets[first:end]`, decoded from frames of `buffer`. Returns (status, packet to go on at).
 
     `then`: what comes after them. THEN_POST, the interval is over: post what its flows have. THEN_FINISH, the input is:
     end all flows. THEN_BIND: write the changes of bindings. One kernel for all, as each has to be compiled.
     """
     octets = address(buffer)
-    fetch_group(tables, packets, first)
-    for position in range(first, packets.shape[0]):
+    fetch_group(tables, packets, first, end)
+    for position in range(first, end):
         if position & GROUP_MASK == 0:
-            fetch_group(tables, packets, position + GROUP_PACKETS)
+            fetch_group(tables, packets, position + GROUP_PACKETS, end)
         packet = packets[position]
         status = room_for_packet(tables, packet.time_ns)
         if status != DONE:
@@ -102,27 +102,27 @@ def meter_packets(tables, buffer, packets, first, then):
         if tables.watched_ports.shape[0] > 0 and is_watched(tables, packet):
             return WATCH, position + 1
     if then == THEN_POST:
-        return post_interval(tables), packets.shape[0]
+        return post_interval(tables), end
     if then == THEN_FINISH:
-        return finish_flows(tables), packets.shape[0]
+        return finish_flows(tables), end
     if then == THEN_BIND:
-        return bind_changes(tables), packets.shape[0]
-    return DONE, packets.shape[0]
+        return bind_changes(tables), end
+    return DONE, end
 
 
 @hot
-def fetch_group(tables, packets, first):
+def fetch_group(tables, packets, first, packets_end):
     """Have the flows of the group at `first` fetched from memory, and of the group behind it what leads to them.
 
     What a packet needs is then in the cache when it is metered.
     """
-    end = min((first | GROUP_MASK) + 1, packets.shape[0])
+    end = min((first | GROUP_MASK) + 1, packets_end)
     for i in range(first, end):
         if packets[i].status == 0:
             fetch_flow(tables, packets[i].tag)
-    for i in range(end, min(end + GROUP_PACKETS, packets.shape[0])):
+    for i in range(end, min(end + GROUP_PACKETS, packets_end)):
         fetch_entry(tables, packets[i].tag)
-    for i in range(end + GROUP_PACKETS, min(end + 3 * GROUP_PACKETS, packets.shape[0])):
+    for i in range(end + GROUP_PACKETS, min(end + 3 * GROUP_PACKETS, packets_end)):
         prefetch_packet(packets, i)
 
 

@@ -45,7 +45,7 @@ def report(plan, path: Path, *, threads: bool, **options) -> str:
         if threads:
             with DecodingAhead(capture, session.meter) as ahead:
                 for decoded in ahead:
-                    session.meter.feed_decoded(decoded.buffer, decoded.packets)
+                    session.meter.feed_decoded(decoded.buffer, decoded.packets, decoded.count)
         else:
             for batch in capture:
                 session.meter.feed(batch.buffer, batch.frames)
@@ -81,7 +81,7 @@ def test_what_waits_to_be_metered_is_not_overwritten(plan):
     with capture, DecodingAhead(capture, session.meter) as ahead:
         for decoded in ahead:
             time.sleep(0.002)
-            for packet in decoded.packets:
+            for packet in decoded.packets[: decoded.count]:
                 if packet.status == 0 and packet.protocol == PROTOCOL_TCP:
                     start = int(packet.payload_start)
                     found.append(decoded.buffer[start : start + int(packet.payload_captured)].tobytes())
@@ -94,7 +94,7 @@ def test_whoever_stops_early_leaves_no_thread(plan):
     session = Session(plan)
     capture = open_capture(str(DAY), batch_frames=1, chunk_octets=256)
     with capture, DecodingAhead(capture, session.meter) as ahead:
-        assert next(iter(ahead)).packets.size == 1
+        assert next(iter(ahead)).count == 1
 
 
 def test_what_goes_wrong_in_the_thread_is_raised_here(plan, monkeypatch):
