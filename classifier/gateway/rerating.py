@@ -25,7 +25,7 @@ from classifier.kernels.state import USAGE_ROW
 from classifier.ledger.entries import Attributes, Entry, Run
 from classifier.ledger.read import EntryRecord, LedgerReader, UsagePiece
 from classifier.ledger.write import LedgerWriter
-from classifier.rating.allowances import AllowanceKey
+from classifier.rating.figures import Figures
 from classifier.rating.offers import PARTS
 from classifier.rating.periods import Periods
 from classifier.rating.rate import VOLUMES, Rater
@@ -60,7 +60,7 @@ def rerate(reader: LedgerReader, programmes: Sequence[Programme] | None, writer:
     usage, after = _Usage(reader), _Sums()
     before = _before(reader)
     payers = {name: payer for name, payer, _ in reader.programmes().values()}
-    used: dict[AllowanceKey, int] = {}
+    used = Figures()
     sources = reader.sources()
     entries = _with_usage(reader)
     entry, pieces = next(entries, (None, []))
@@ -138,13 +138,11 @@ class _RunRates:
                 lambda begins_ns: (begins_ns, self._ends_ns[begins_ns]),
             )
 
-    def rate(
-        self, entry: EntryRecord, pieces: Sequence[UsagePiece], used: dict[AllowanceKey, int], sums: _Sums
-    ) -> None:
+    def rate(self, entry: EntryRecord, pieces: Sequence[UsagePiece], used: Figures, sums: _Sums) -> None:
         """Rate an entry, add it to the sums, and write it. `used` is kept up."""
         rows = self._usage.table(pieces)
         rated = self._rater.rate(rows, used)
-        used |= rated.used
+        used.update(rated.used)
         self._add(rated.rows, {piece.begins_ns: piece.month for piece in pieces}, sums)
         if self._writer is None:
             return

@@ -21,7 +21,7 @@ from classifier.gateway.tally import Tally
 from classifier.ledger.backlog import Backlog
 from classifier.ledger.write import LedgerWriter
 from classifier.metering.meter import Meter
-from classifier.rating.allowances import AllowanceKey
+from classifier.rating.figures import Figures
 from classifier.records import FlowRecord, UsageReport
 
 
@@ -81,7 +81,7 @@ class Session:
                 calendar,
                 backlog,
             )
-        self._used: dict[AllowanceKey, int] | LedgerAllowances = self._keeper.allowances if self._keeper else {}
+        self._used: Figures | LedgerAllowances = self._keeper.allowances if self._keeper else Figures()
         self.meter = Meter(
             plan.lookup,
             plan.subscriber_ranges,
