@@ -101,10 +101,7 @@ def main() -> None:
         writer.begin_run(Run("run", "bench", "Asia/Shanghai", 1, "", "", ()))
         keeper = Keeper(
             writer,
-            rater.programmes,
-            NAMES,
-            subscribers,
-            PERIODS,
+            rater,
             lambda numbers: [f"s{number - 1}" for number in numbers.tolist()],
             lambda at_ns: (at_ns, at_ns + INTERVAL_NS),
         )

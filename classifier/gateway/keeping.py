@@ -13,7 +13,6 @@ from math import prod
 import numpy as np
 
 import classifier
-from classifier.catalogue.records import Programme
 from classifier.catalogue.terms import catalogue_digest, terms_text
 from classifier.distinct import distinct
 from classifier.gateway.plan import Plan
@@ -24,8 +23,7 @@ from classifier.metering.meter import MeterTotals
 from classifier.rating.allowances import AllowancePeriod
 from classifier.rating.figures import Figures
 from classifier.rating.offers import PARTS, REASONS
-from classifier.rating.periods import Periods
-from classifier.rating.rate import VOLUMES, Rated
+from classifier.rating.rate import VOLUMES, Rated, Rater
 from classifier.records import EVIDENCE, STANDING
 from classifier.subscribers.load import Subscriber
 
@@ -88,9 +86,9 @@ class LedgerAllowances:
 
 
 class Keeper:
-    """Makes a ledger's entries of what a session rates.
+    """Makes a ledger's entries of what `rater` rates.
 
-    `listed`: the subscribers that the meter numbers from 1; `labels_of` gives the labels of an array of its numbers;
+    `labels_of` gives the labels of an array of its numbers;
     `interval_of` the interval [start, end) that holds an instant. `backlog`: takes the entries in the writer's place, and does
     not fail.
     """
@@ -98,22 +96,20 @@ class Keeper:
     def __init__(
         self,
         writer: LedgerWriter,
-        programmes: Sequence[Programme],
-        application_names: Sequence[str],
-        listed: Sequence[Subscriber | None],
-        periods: Periods,
+        rater: Rater,
         labels_of: Callable[[np.ndarray], list[str]],
         interval_of: Callable[[int], tuple[int, int]],
         backlog: Backlog | None = None,
     ) -> None:
         self._writer, self._backlog = writer, backlog
-        self._listed, self._labels_of, self._interval_of = listed, labels_of, interval_of
-        self._periods = periods
-        self._applications = application_names
-        self._programmes = [(one.name, one.payer, terms_text(one)) for one in programmes]
+        self._labels_of, self._interval_of = labels_of, interval_of
+        self._profiles, self._profile_of = rater.profiles, rater.profile_of
+        self._periods = rater.periods
+        self._applications = rater.application_names
+        self._programmes = [(one.name, one.payer, terms_text(one)) for one in rater.programmes]
         self._numbers = np.zeros(0, np.int64)
         # How many there are of each thing that an outcome says, one more for none: a kind of outcome is one number.
-        counts = map(len, (application_names, EVIDENCE, STANDING, PARTS, programmes, REASONS))
+        counts = map(len, (self._applications, EVIDENCE, STANDING, PARTS, self._programmes, REASONS))
         self._outcome_sizes = {
             field: count + _SHIFTED.get(field, 0) for field, count in zip(_OUTCOME, counts, strict=True)
         }
@@ -129,22 +125,14 @@ class Keeper:
         if seen.size and seen[-1] >= len(self._numbers):
             self._numbers = np.concatenate([self._numbers, np.zeros(int(seen[-1]) + 1, np.int64)])
         new = seen[self._numbers[seen] == 0]
-        self._numbers[new] = self._writer.subscribers(self._labels_of(new), self._attributes(new.tolist()))
+        self._numbers[new] = self._writer.subscribers(self._labels_of(new), self._attributes(new))
 
-    def _attributes(self, numbers: Sequence[int]) -> list[Attributes]:
-        """The attributes of subscribers by the meter's numbers; many have the same."""
-        made: dict[tuple, Attributes] = {}
-        found = []
-        for number in numbers:
-            listed = self._listed[number - 1] if 1 <= number <= len(self._listed) else None
-            if listed is None:
-                found.append(NO_ATTRIBUTES)
-                continue
-            key = (listed.operator, listed.province, listed.plan, listed.joined, listed.enrolled)
-            if key not in made:
-                made[key] = attributes_of(listed)
-            found.append(made[key])
-        return found
+    def _attributes(self, numbers: np.ndarray) -> list[Attributes]:
+        """The attributes of subscribers by the meter's numbers: many have the same."""
+        profiles, profile_of = distinct(self._profile_of(numbers), len(self._profiles))
+        listed = [self._profiles[profile] for profile in profiles.tolist()]
+        attributes = [NO_ATTRIBUTES if one is None else attributes_of(one) for one in listed]
+        return list(map(attributes.__getitem__, profile_of.tolist()))
 
     def keep(self, begins_ns: int, ends_ns: int, rated: Rated, totals: MeterTotals) -> None:
         """Write what was rated in this interval. LedgerError if it cannot be written and there is no backlog."""

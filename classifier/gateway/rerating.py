@@ -130,10 +130,7 @@ class _RunRates:
             writer.begin_run(replace(run, kind="rate", programmes=in_force))
             self._keeper = Keeper(
                 writer,
-                self._rater.programmes,
-                usage.names,
-                subscribers,
-                periods,
+                self._rater,
                 lambda numbers: [usage.labels[one] for one in numbers.tolist()],
                 lambda begins_ns: (begins_ns, self._ends_ns[begins_ns]),
             )

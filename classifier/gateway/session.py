@@ -73,10 +73,7 @@ class Session:
         if ledger is not None:
             self._keeper = Keeper(
                 ledger,
-                rater.programmes,
-                self._application_names,
-                plan.subscribers,
-                plan.periods,
+                rater,
                 self._labels,
                 calendar,
                 backlog,

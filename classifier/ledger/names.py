@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from itertools import count
 from typing import Generic, TypeVar
 
 from classifier.ledger.entries import Outcome, Period
@@ -33,15 +34,12 @@ class Numbered(Generic[Key]):
 
     def all(self, keys: Iterable[Key]) -> list[int]:
         """The numbers of these keys, in their order."""
-        ids, last, numbers = self._ids, self._last, []
-        for key in keys:
-            number = ids.get(key)
-            if number is None:
-                number = ids[key] = last = last + 1
-                self._waiting.append((*key, number))
-            numbers.append(number)
-        self._last = last
-        return numbers
+        keys = list(keys)
+        new = [key for key in dict.fromkeys(keys) if key not in self._ids]
+        self._ids.update(zip(new, count(self._last + 1)))
+        self._waiting += [(*key, number) for key, number in zip(new, count(self._last + 1))]
+        self._last += len(new)
+        return list(map(self._ids.__getitem__, keys))
 
     @property
     def last(self) -> int:

@@ -200,8 +200,8 @@ class LedgerWriter:
 
     def _remember(self, attributes: dict[int, Attributes]) -> None:
         self._attributes |= attributes
-        profiles = self._names.profile.all(one[:3] for one in attributes.values())
-        self._profiles()[list(attributes)] = profiles
+        profiles = {one: self._names.profile(one[:3]) for one in dict.fromkeys(attributes.values())}
+        self._profiles()[list(attributes)] = [profiles[one] for one in attributes.values()]
 
     def _profiles(self) -> np.ndarray:
         """The profile of each subscriber by number; of who has no attributes that of nobody."""

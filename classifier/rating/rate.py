@@ -83,9 +83,14 @@ class Rater:
         self._offers = make_offers(programmes, periods)
         self.programmes = tuple(offer.programme for offer in self._offers)
         self._place = {programme.name: place for place, programme in enumerate(self.programmes)}
-        self._application_names = application_names
-        self._periods = periods
-        self._profiles, self._profile_of = _profiles(subscribers)
+        self.application_names = application_names
+        self.periods = periods
+        # One of each kind of subscribers whom no offer can tell apart; the first is None.
+        self.profiles, self._profile_numbers = _profiles(subscribers)
+
+    def profile_of(self, subscribers: np.ndarray) -> np.ndarray:
+        """The places of these subscribers, by number, in `profiles`."""
+        return self._profile_numbers[np.where(subscribers < len(self._profile_numbers), subscribers, 0)]
 
     def edges_ns(self) -> tuple[int, ...]:
         """The instants at which a programme starts or ends: no interval may reach over one."""
@@ -93,7 +98,7 @@ class Rater:
 
     def order_matters(self) -> bool:
         """Whether totals depend on which application was used first, so that short intervals are closer to the truth."""
-        return order_matters(self._offers, self._application_names, self._profiles)
+        return order_matters(self._offers, self.application_names, self.profiles)
 
     def rate(self, usage: np.ndarray, used: UsedColumns | Mapping[AllowanceKey, int]) -> Rated:
         """Rate USAGE_ROW rows; `used` is what the allowances have lost so far, and is not changed."""
@@ -161,9 +166,8 @@ class Rater:
     def _routes(self, usage: np.ndarray) -> tuple[list[Route], np.ndarray]:
         """The routes of all distinct cases in the table, and the route of each row by its place."""
         intervals, kind = _by_interval(usage["interval"])
-        shape = (len(intervals), len(self._profiles), len(self._application_names), len(EVIDENCE), len(STANDING))
-        subscriber = usage["subscriber"]
-        profile = self._profile_of[np.where(subscriber < len(self._profile_of), subscriber, 0)]
+        shape = (len(intervals), len(self.profiles), len(self.application_names), len(EVIDENCE), len(STANDING))
+        profile = self.profile_of(usage["subscriber"])
         for column, size in zip((profile, *map(usage.__getitem__, _CASE)), shape[1:], strict=True):
             kind = kind * np.int64(size) + column
         kinds, kind_of = distinct(kind, prod(shape))
@@ -173,12 +177,12 @@ class Rater:
     def _route(self, at_ns: int, profile: int, application: int, evidence: int, standing: int) -> Route:
         return route(
             self._offers,
-            self._application_names[application],
+            self.application_names[application],
             EVIDENCE[evidence],
             STANDING[standing],
             at_ns,
-            self._profiles[profile],
-            self._periods,
+            self.profiles[profile],
+            self.periods,
         )
 
     def _segment(self, one: Route, segment: int) -> tuple[int, int, int]:
@@ -190,7 +194,7 @@ class Rater:
 
     def _order(self, usage: np.ndarray) -> np.ndarray:
         """The order of subscribers, and of each one's rows as they take allowances."""
-        of_name = np.argsort(np.argsort(np.array(self._application_names)))
+        of_name = np.argsort(np.argsort(np.array(self.application_names)))
         of_strength = np.array([_STRONGER_FIRST.index(name) for name in EVIDENCE])
         keys = (of_strength[usage["evidence"]], of_name[usage["application"]], usage["interval"], usage["subscriber"])
         return np.lexsort(keys)
