@@ -19,3 +19,10 @@ def distinct(values: np.ndarray, bound: int) -> tuple[np.ndarray, np.ndarray]:
     place = np.zeros(bound, np.int64)
     place[found] = np.arange(len(found))
     return found, place[values]
+
+
+def distinct_times(begins_ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same of when intervals begin: nearly always there is one."""
+    if len(begins_ns) and (begins_ns == begins_ns[0]).all():
+        return begins_ns[:1], np.zeros(len(begins_ns), np.int64)
+    return np.unique(begins_ns, return_inverse=True)

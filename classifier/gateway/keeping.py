@@ -14,7 +14,7 @@ import numpy as np
 
 import classifier
 from classifier.catalogue.terms import catalogue_digest, terms_text
-from classifier.distinct import distinct
+from classifier.distinct import distinct, distinct_times
 from classifier.gateway.plan import Plan
 from classifier.ledger.backlog import Backlog
 from classifier.ledger.entries import NO_ATTRIBUTES, Attributes, Entry, Outcome, Period, Posting, Run
@@ -164,10 +164,9 @@ class Keeper:
 
     def postings(self, rows: np.ndarray) -> Iterator[Posting]:
         """RATED rows by interval, in the ledger's numbers and order."""
-        begins = rows["interval"]
-        intervals = [int(begins[0])] if begins.size and (begins == begins[0]).all() else np.unique(begins).tolist()
-        for begins_ns in intervals:
-            chosen = rows if len(intervals) == 1 else rows[rows["interval"] == begins_ns]
+        intervals, interval_of = distinct_times(rows["interval"])
+        for place, begins_ns in enumerate(intervals.tolist()):
+            chosen = rows if len(intervals) == 1 else rows[interval_of == place]
             subscriber, outcome = self._numbers[chosen["subscriber"]], self._outcomes(chosen)
             order = np.argsort(subscriber << 32 | outcome)
             volumes = np.stack([chosen[field][order] for field in VOLUMES])

@@ -17,7 +17,7 @@ from math import prod
 import numpy as np
 
 from classifier.catalogue.records import Programme
-from classifier.distinct import distinct
+from classifier.distinct import distinct, distinct_times
 from classifier.rating.allowances import AllowanceKey, AllowancePeriod, Volumes, period_of
 from classifier.rating.figures import Figures, UsedColumns
 from classifier.rating.offers import PART_CHARGED, REASONS, Route, make_offers, route
@@ -165,7 +165,7 @@ class Rater:
 
     def _routes(self, usage: np.ndarray) -> tuple[list[Route], np.ndarray]:
         """The routes of all distinct cases in the table, and the route of each row by its place."""
-        intervals, kind = _by_interval(usage["interval"])
+        intervals, kind = distinct_times(usage["interval"])
         shape = (len(intervals), len(self.profiles), len(self.application_names), len(EVIDENCE), len(STANDING))
         profile = self.profile_of(usage["subscriber"])
         for column, size in zip((profile, *map(usage.__getitem__, _CASE)), shape[1:], strict=True):
@@ -244,13 +244,6 @@ def _unlike(routes: Sequence[Route]) -> tuple[list[Route], np.ndarray]:
         if number == len(found):
             found.append(one)
     return found, place_of
-
-
-def _by_interval(begins_ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct intervals, and each row's place among them; nearly always there is one."""
-    if len(begins_ns) and (begins_ns == begins_ns[0]).all():
-        return begins_ns[:1], np.zeros(len(begins_ns), np.int64)
-    return np.unique(begins_ns, return_inverse=True)
 
 
 def _profiles(subscribers: Sequence[Subscriber | None]) -> tuple[list[Subscriber | None], np.ndarray]:
