@@ -53,6 +53,13 @@ def attributes_of(subscriber: Subscriber) -> Attributes:
     return Attributes(subscriber.operator, subscriber.province, subscriber.plan, joined, enrolled)
 
 
+def subscriber_of(name: str, attributes: Attributes) -> Subscriber:
+    """The other way round: as rating asks for it."""
+    joined = None if attributes.joined is None else date.fromisoformat(attributes.joined)
+    enrolled = tuple((programme, date.fromisoformat(day)) for programme, day in attributes.enrolled)
+    return Subscriber(name, (), attributes.operator, attributes.province, attributes.plan, joined, enrolled)
+
+
 class LedgerAllowances:
     """What allowances have lost so far, of whom the meter's numbers mean: those of a period are asked of the ledger when the
     first of them is needed."""

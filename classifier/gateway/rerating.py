@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date
 from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -20,9 +19,9 @@ import numpy as np
 from classifier.catalogue.records import Programme
 from classifier.catalogue.terms import programme_of, terms_text
 from classifier.gateway.gathering import put_together
-from classifier.gateway.keeping import Keeper
+from classifier.gateway.keeping import Keeper, subscriber_of
 from classifier.kernels.state import USAGE_ROW
-from classifier.ledger.entries import Attributes, Entry, Run
+from classifier.ledger.entries import Entry, Run
 from classifier.ledger.read import EntryRecord, LedgerReader, UsagePiece
 from classifier.ledger.write import LedgerWriter
 from classifier.rating.figures import Figures
@@ -32,7 +31,6 @@ from classifier.rating.rate import VOLUMES, Rater
 from classifier.rating.settlement import settle_terms
 from classifier.records import EVIDENCE, STANDING
 from classifier.reports.rerated import Account, Rerated
-from classifier.subscribers.load import Subscriber
 
 
 class _Sums:
@@ -119,7 +117,7 @@ class _RunRates:
     ) -> None:
         attributes = reader.attributes(number)
         names = enumerate(usage.labels[1:], 1)
-        subscribers = [_subscriber(name, attributes[place]) if place in attributes else None for place, name in names]
+        subscribers = [subscriber_of(name, attributes[place]) if place in attributes else None for place, name in names]
         periods = Periods(ZoneInfo(run.timezone), run.month_starts_on)
         self._reader, self._usage, self._writer = reader, usage, writer
         self._rater = Rater(programmes, usage.names, subscribers, periods)
@@ -194,9 +192,3 @@ def _before(reader: LedgerReader) -> Account:
         if outcome.terms is not None:
             sums.carried[programmes[outcome.terms], total.profile.operator, total.month] += octets
     return sums.account()
-
-
-def _subscriber(name: str, attributes: Attributes) -> Subscriber:
-    joined = None if attributes.joined is None else date.fromisoformat(attributes.joined)
-    enrolled = tuple((programme, date.fromisoformat(day)) for programme, day in attributes.enrolled)
-    return Subscriber(name, (), attributes.operator, attributes.province, attributes.plan, joined, enrolled)
