@@ -106,16 +106,15 @@ def test_other_groups_do_not_have_it(ledger):
     assert not any("used up" in line.text for line in report_lines(by_day, 100))
 
 
-def test_under_other_terms_later_a_period_counts_by_the_terms_of_its_own_run(tmp_path):
-
+def test_a_period_counts_by_the_terms_of_the_latest_run_in_it(tmp_path):
     path = tmp_path / "usage.db"
     with LedgerWriter(path) as writer:
-        for octets, month in ((300, 11), (400, 12)):
+        for octets, day in ((250, (2013, 11, 5)), (300, (2013, 11, 20)), (400, (2013, 12, 5))):
             terms = offer("card", Allowance(octets, "month"))
             writer.begin_run(replace(RUN, programmes=(terms,)))
-            figures = [(Period("card", 0, at_ns(2013, month, 1)), {"lin": 300, "mei": month * 33})]
+            figures = [(Period("card", 0, at_ns(*day[:2], 1)), {"lin": 300, "mei": 270})]
             rows = [Used("lin", "taobao", 1, 1, None, terms)]
-            writer.write(entry(writer, at_ns(2013, month, 5), rows, allowances=figures))
-    # November: lin has all of 300, and mei, with 363, more than that. December: 300 and 396 are not 400.
-    assert [group.exhausted_subscribers for group in report(path, date(2013, 11, 1)).groups] == [2]
+            writer.write(entry(writer, at_ns(*day), rows, allowances=figures))
+    # November ended with 300, which lin has used and mei has not, though it had been 250; December has 400.
+    assert [group.exhausted_subscribers for group in report(path, date(2013, 11, 1)).groups] == [1]
     assert [group.exhausted_subscribers for group in report(path, date(2013, 12, 1)).groups] == [0]
