@@ -15,6 +15,7 @@ import numpy as np
 import classifier
 from classifier.catalogue.terms import catalogue_digest, terms_text
 from classifier.distinct import distinct, distinct_times
+from classifier.gateway.attributes import attributes_of
 from classifier.gateway.plan import Plan
 from classifier.ledger.backlog import Backlog
 from classifier.ledger.entries import NO_ATTRIBUTES, Attributes, Entry, Outcome, Period, Posting, Run
@@ -25,7 +26,6 @@ from classifier.rating.figures import Figures
 from classifier.rating.offers import PARTS, REASONS
 from classifier.rating.rate import VOLUMES, Rated, Rater
 from classifier.records import EVIDENCE, STANDING
-from classifier.subscribers.load import Subscriber
 
 # What an outcome says; -1 is none of a programme or of a reason.
 _OUTCOME = ("application", "evidence", "standing", "part", "programme", "reason")
@@ -44,20 +44,6 @@ def run_of(kind: str, plan: Plan) -> Run:
         version=classifier.__version__,
         programmes=tuple((one.name, one.payer, terms_text(one)) for one in plan.programmes),
     )
-
-
-def attributes_of(subscriber: Subscriber) -> Attributes:
-    """A row of the subscriber file as a ledger keeps it."""
-    joined = None if subscriber.joined is None else subscriber.joined.isoformat()
-    enrolled = tuple((name, day.isoformat()) for name, day in subscriber.enrolled)
-    return Attributes(subscriber.operator, subscriber.province, subscriber.plan, joined, enrolled)
-
-
-def subscriber_of(name: str, attributes: Attributes) -> Subscriber:
-    """The other way round: as rating asks for it."""
-    joined = None if attributes.joined is None else date.fromisoformat(attributes.joined)
-    enrolled = tuple((programme, date.fromisoformat(day)) for programme, day in attributes.enrolled)
-    return Subscriber(name, (), attributes.operator, attributes.province, attributes.plan, joined, enrolled)
 
 
 class LedgerAllowances:

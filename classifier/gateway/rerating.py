@@ -18,8 +18,9 @@ import numpy as np
 
 from classifier.catalogue.records import Programme
 from classifier.catalogue.terms import programme_of, terms_text
+from classifier.gateway.attributes import subscriber_of
 from classifier.gateway.gathering import put_together
-from classifier.gateway.keeping import Keeper, subscriber_of
+from classifier.gateway.keeping import Keeper
 from classifier.kernels.state import USAGE_ROW
 from classifier.ledger.entries import Entry, Run
 from classifier.ledger.read import EntryRecord, LedgerReader, UsagePiece

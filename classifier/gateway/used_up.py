@@ -13,7 +13,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from classifier.catalogue.terms import programme_of
-from classifier.gateway.keeping import subscriber_of
+from classifier.gateway.attributes import subscriber_of
 from classifier.ledger.entries import Attributes, Period
 from classifier.ledger.read import LedgerReader
 from classifier.rating.offers import Offer, make_offers
