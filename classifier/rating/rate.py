@@ -48,6 +48,7 @@ RATED = np.dtype(
 )
 VOLUMES = Volumes._fields
 _KEPT = ("interval", "subscriber", "application", "evidence", "standing", *VOLUMES)
+_ORDER = ("subscriber", "interval", "application", "evidence")
 _CASE = ("application", "evidence", "standing")
 _OUTCOME = ("part", "programme", "reason")
 _STRONGER_FIRST = ("verified", "address", "claimed", "none", "contradicted")
@@ -112,18 +113,20 @@ class Rater:
             rows[field] = column[route_of]
         figures = Figures()
         limited = np.flatnonzero(np.array([_is_limited(one) for one in routes], bool)[route_of])
-        reached = limited[self._reach(usage[limited], routes, route_of[limited], before, figures)]
+        subscriber, octets = usage["subscriber"], usage["uplink_octets"] + usage["downlink_octets"]
+        reaching = self._reach(subscriber[limited], octets[limited], routes, route_of[limited], before, figures)
+        reached = limited[reaching]
         if not reached.size:
             return Rated(rows, figures, frozenset())
-        reached = reached[self._order(usage[reached])]
-        number, subscriber = distinct(usage["subscriber"][reached], int(usage["subscriber"][reached].max()) + 1)
+        reached = reached[self._order(*(usage[field][reached] for field in _ORDER))]
+        number, subscriber = distinct(subscriber[reached], int(subscriber.max()) + 1)
         routes, place_of = _unlike(routes)
         tables, route_of = RouteTables(routes), place_of[route_of[reached]]
         stood = np.zeros((len(number), len(tables.periods) + 1), np.int64)
         for place, period in enumerate(tables.periods):
             stood[:, place] = before.column(period, number)
         now = stood.copy()
-        shared = take_in_rounds(_octets(usage[reached]), subscriber, route_of, tables, now)
+        shared = take_in_rounds(octets[reached], subscriber, route_of, tables, now)
         for place, period in enumerate(tables.periods):
             took = now[:, place] != stood[:, place]
             figures.put(period, number[took], now[took, place])
@@ -135,11 +138,17 @@ class Rater:
         return Rated(self._shared_out(rows, reached, routes, route_of, shared), figures, exhausted)
 
     def _reach(
-        self, usage: np.ndarray, routes: Sequence[Route], route_of: np.ndarray, before: UsedColumns, figures: Figures
+        self,
+        subscriber: np.ndarray,
+        octets: np.ndarray,
+        routes: Sequence[Route],
+        route_of: np.ndarray,
+        before: UsedColumns,
+        figures: Figures,
     ) -> np.ndarray:
         """Whether a row's subscriber reaches the end of any first limit. All usage of one who does not is taken from these,
         and the rows go where they are."""
-        if not len(usage):
+        if not len(subscriber):
             return np.zeros(0, bool)
         limits: dict[tuple[AllowancePeriod, int], int] = {}
         first_of = np.full(len(routes), -1)
@@ -147,21 +156,21 @@ class Rater:
             if _is_limited(one):
                 first = one.claims[0].limits[0]
                 first_of[place] = limits.setdefault((period_of(one.claims[0], first), first.octets), len(limits))
-        group = usage["subscriber"] * np.int64(len(limits)) + first_of[route_of]
+        group = subscriber * np.int64(len(limits)) + first_of[route_of]
         groups, group_of = distinct(group, int(group.max()) + 1)
         sums = np.zeros(len(groups), np.int64)
-        np.add.at(sums, group_of, _octets(usage))
+        np.add.at(sums, group_of, octets)
         number, first = np.divmod(groups, len(limits))
         reaching = np.zeros(int(number[-1]) + 1, bool)
         after: list[tuple[AllowancePeriod, np.ndarray, np.ndarray]] = []
-        for (period, octets), place in limits.items():
+        for (period, given), place in limits.items():
             its = first == place
             after.append((period, number[its], before.column(period, number[its]) + sums[its]))
-            reaching[number[its][after[-1][-1] >= octets]] = True
-        for period, numbers, octets in after:
+            reaching[number[its][after[-1][-1] >= given]] = True
+        for period, numbers, now in after:
             within = ~reaching[numbers]
-            figures.put(period, numbers[within], octets[within])
-        return reaching[usage["subscriber"]]
+            figures.put(period, numbers[within], now[within])
+        return reaching[subscriber]
 
     def _routes(self, usage: np.ndarray) -> tuple[list[Route], np.ndarray]:
         """The routes of all distinct cases in the table, and the route of each row by its place."""
@@ -192,12 +201,13 @@ class Rater:
             return claim.part, self._place[claim.programme.name], -1
         return PART_CHARGED, -1, -1 if one.reason is None else REASONS.index(one.reason)
 
-    def _order(self, usage: np.ndarray) -> np.ndarray:
+    def _order(
+        self, subscriber: np.ndarray, interval: np.ndarray, application: np.ndarray, evidence: np.ndarray
+    ) -> np.ndarray:
         """The order of subscribers, and of each one's rows as they take allowances."""
         of_name = np.argsort(np.argsort(np.array(self.application_names)))
         of_strength = np.array([_STRONGER_FIRST.index(name) for name in EVIDENCE])
-        keys = (of_strength[usage["evidence"]], of_name[usage["application"]], usage["interval"], usage["subscriber"])
-        return np.lexsort(keys)
+        return np.lexsort((of_strength[evidence], of_name[application], interval, subscriber))
 
     def _shared_out(
         self, rows: np.ndarray, places: np.ndarray, routes: Sequence[Route], route_of: np.ndarray, shared: Shared
@@ -222,10 +232,6 @@ class Rater:
         for field, column in zip((*_OUTCOME, *VOLUMES), columns, strict=True):
             made[field][pieces] = column
         return made
-
-
-def _octets(usage: np.ndarray) -> np.ndarray:
-    return usage["uplink_octets"] + usage["downlink_octets"]
 
 
 def _is_limited(one: Route) -> bool:
