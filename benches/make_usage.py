@@ -48,10 +48,7 @@ class Gateway:
         names = ["", *(one.name for one in town.subscribers)]
         self._keeper = Keeper(
             self._writer,
-            self._rater.programmes,
-            town.names,
-            town.subscribers,
-            PERIODS,
+            self._rater,
             lambda numbers: [names[one] for one in numbers.tolist()],
             day_of,
         )

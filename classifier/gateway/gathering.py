@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from classifier.distinct import distinct_times
 from classifier.gateway.subscriber_usage import sums_by_key
 from classifier.kernels.state import USAGE_ROW
 from classifier.rating.rate import VOLUMES
@@ -40,7 +41,7 @@ class Gathered:
 def put_together(tables: list[np.ndarray]) -> np.ndarray:
     """One USAGE_ROW table with the sums of all, each key once."""
     rows = np.concatenate([np.zeros(0, USAGE_ROW), *tables])
-    intervals, interval_of = np.unique(rows["interval"], return_inverse=True)
+    intervals, interval_of = distinct_times(rows["interval"])
     # Subscriber 26 bits, application 14, evidence 3, standing 2: that leaves 18 for intervals, of which few are open.
     key = interval_of << 45 | rows["subscriber"].astype(np.int64) << 19 | rows["application"].astype(np.int64) << 5
     key |= rows["evidence"].astype(np.int64) << 2 | rows["standing"]

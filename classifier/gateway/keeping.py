@@ -6,28 +6,29 @@ meter's accounts say of an interval is the difference between two readings of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from math import prod
 
 import numpy as np
 
 import classifier
-from classifier.catalogue.records import Programme
 from classifier.catalogue.terms import catalogue_digest, terms_text
+from classifier.distinct import distinct, distinct_times
+from classifier.gateway.attributes import attributes_of
 from classifier.gateway.plan import Plan
 from classifier.ledger.backlog import Backlog
 from classifier.ledger.entries import NO_ATTRIBUTES, Attributes, Entry, Outcome, Period, Posting, Run
 from classifier.ledger.write import LedgerWriter
 from classifier.metering.meter import MeterTotals
-from classifier.rating.allowances import AllowanceKey
+from classifier.rating.allowances import AllowancePeriod
+from classifier.rating.figures import Figures
 from classifier.rating.offers import PARTS, REASONS
-from classifier.rating.periods import Periods
-from classifier.rating.rate import VOLUMES, Rated
+from classifier.rating.rate import VOLUMES, Rated, Rater
 from classifier.records import EVIDENCE, STANDING
-from classifier.subscribers.load import Subscriber
 
-# An outcome's key in one int64, from the highest bit: application, evidence, standing, part, programme + 1, reason + 1.
-_OUTCOME_BITS = (("application", 14), ("evidence", 3), ("standing", 2), ("part", 2), ("programme", 12), ("reason", 5))
+# What an outcome says; -1 is none of a programme or of a reason.
+_OUTCOME = ("application", "evidence", "standing", "part", "programme", "reason")
 _SHIFTED = {"programme": 1, "reason": 1}
 
 
@@ -45,45 +46,42 @@ def run_of(kind: str, plan: Plan) -> Run:
     )
 
 
-def attributes_of(subscriber: Subscriber) -> Attributes:
-    """A row of the subscriber file as a ledger keeps it."""
-    joined = None if subscriber.joined is None else subscriber.joined.isoformat()
-    enrolled = tuple((name, day.isoformat()) for name, day in subscriber.enrolled)
-    return Attributes(subscriber.operator, subscriber.province, subscriber.plan, joined, enrolled)
-
-
 class LedgerAllowances:
     """What allowances have lost so far, of whom the meter's numbers mean: those of a period are asked of the ledger when the
     first of them is needed."""
 
-    def __init__(self, number_of: Callable[[int], int], load: Callable[[Period], dict[int, int]]) -> None:
-        self._number_of, self._load = number_of, load
-        self._periods: dict[tuple, dict[int, int]] = {}
+    def __init__(
+        self, numbers_of: Callable[[np.ndarray], np.ndarray], load: Callable[[Period], dict[int, int]]
+    ) -> None:
+        self._numbers_of, self._load = numbers_of, load
+        self.forget()
 
-    def get(self, key: AllowanceKey, default: int = 0) -> int:
-        """The octets used."""
-        return self._period(key).get(self._number_of(key.subscriber), default)
+    def column(self, period: AllowancePeriod, subscribers: np.ndarray) -> np.ndarray:
+        """The octets that these have used."""
+        return self._of(period).column(period, self._numbers_of(subscribers))
 
-    def update(self, used: Mapping[AllowanceKey, int]) -> None:
+    def update(self, used: Figures) -> None:
         """Take new figures over."""
-        for key, octets in used.items():
-            self._period(key)[self._number_of(key.subscriber)] = octets
+        for period, subscribers, octets in used.columns():
+            self._of(period).put(period, self._numbers_of(subscribers), octets)
 
     def forget(self) -> None:
         """Ask the ledger anew: only when all figures are in it."""
-        self._periods.clear()
+        self._figures, self._loaded = Figures(), set()
 
-    def _period(self, key: AllowanceKey) -> dict[int, int]:
-        period = self._periods.get(key[1:])
-        if period is None:
-            period = self._periods[key[1:]] = self._load(Period(*key[1:]))
-        return period
+    def _of(self, period: AllowancePeriod) -> Figures:
+        """The figures, with those of this period."""
+        if period not in self._loaded:
+            self._loaded.add(period)
+            known = self._load(Period(*period))
+            self._figures.put(period, *(np.fromiter(its, np.int64, len(known)) for its in (known, known.values())))
+        return self._figures
 
 
 class Keeper:
-    """Makes a ledger's entries of what a session rates.
+    """Makes a ledger's entries of what `rater` rates.
 
-    `listed`: the subscribers that the meter numbers from 1; `labels_of` gives the labels of an array of its numbers;
+    `labels_of` gives the labels of an array of its numbers;
     `interval_of` the interval [start, end) that holds an instant. `backlog`: takes the entries in the writer's place, and does
     not fail.
     """
@@ -91,35 +89,43 @@ class Keeper:
     def __init__(
         self,
         writer: LedgerWriter,
-        programmes: Sequence[Programme],
-        application_names: Sequence[str],
-        listed: Sequence[Subscriber | None],
-        periods: Periods,
+        rater: Rater,
         labels_of: Callable[[np.ndarray], list[str]],
         interval_of: Callable[[int], tuple[int, int]],
         backlog: Backlog | None = None,
     ) -> None:
         self._writer, self._backlog = writer, backlog
-        self._listed, self._labels_of, self._interval_of = listed, labels_of, interval_of
-        self._periods = periods
-        self._applications = application_names
-        self._programmes = [(one.name, one.payer, terms_text(one)) for one in programmes]
+        self._labels_of, self._interval_of = labels_of, interval_of
+        self._profiles, self._profile_of = rater.profiles, rater.profile_of
+        self._periods = rater.periods
+        self._applications = rater.application_names
+        self._programmes = [(one.name, one.payer, terms_text(one)) for one in rater.programmes]
         self._numbers = np.zeros(0, np.int64)
-        self._outcome_keys, self._outcome_ids = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        # How many there are of each thing that an outcome says, one more for none: a kind of outcome is one number.
+        counts = map(len, (self._applications, EVIDENCE, STANDING, PARTS, self._programmes, REASONS))
+        self._outcome_sizes = {
+            field: count + _SHIFTED.get(field, 0) for field, count in zip(_OUTCOME, counts, strict=True)
+        }
+        self._outcome_ids: dict[int, int] = {}
         self._before: MeterTotals | None = None
         self._day: date | None = None
-        self.allowances = LedgerAllowances(lambda number: self._numbers.item(number), writer.used)
+        self.allowances = LedgerAllowances(lambda numbers: self._numbers[numbers], writer.used)
 
     def know(self, usage: np.ndarray) -> None:
         """Give a number of the ledger to all subscribers in these rows; before they are rated."""
-        seen = np.unique(usage["subscriber"])
+        subscriber = usage["subscriber"]
+        seen, _ = distinct(subscriber, int(subscriber.max(initial=-1)) + 1)
         if seen.size and seen[-1] >= len(self._numbers):
             self._numbers = np.concatenate([self._numbers, np.zeros(int(seen[-1]) + 1, np.int64)])
         new = seen[self._numbers[seen] == 0]
-        for number, label in zip(new.tolist(), self._labels_of(new), strict=True):
-            listed = self._listed[number - 1] if 1 <= number <= len(self._listed) else None
-            attributes = NO_ATTRIBUTES if listed is None else attributes_of(listed)
-            self._numbers[number] = self._writer.subscriber(label, attributes)
+        self._numbers[new] = self._writer.subscribers(self._labels_of(new), self._attributes(new))
+
+    def _attributes(self, numbers: np.ndarray) -> list[Attributes]:
+        """The attributes of subscribers by the meter's numbers: many have the same."""
+        profiles, profile_of = distinct(self._profile_of(numbers), len(self._profiles))
+        listed = [self._profiles[profile] for profile in profiles.tolist()]
+        attributes = [NO_ATTRIBUTES if one is None else attributes_of(one) for one in listed]
+        return list(map(attributes.__getitem__, profile_of.tolist()))
 
     def keep(self, begins_ns: int, ends_ns: int, rated: Rated, totals: MeterTotals) -> None:
         """Write what was rated in this interval. LedgerError if it cannot be written and there is no backlog."""
@@ -151,9 +157,9 @@ class Keeper:
 
     def postings(self, rows: np.ndarray) -> Iterator[Posting]:
         """RATED rows by interval, in the ledger's numbers and order."""
-        intervals = np.unique(rows["interval"]).tolist()
-        for begins_ns in intervals:
-            chosen = rows if len(intervals) == 1 else rows[rows["interval"] == begins_ns]
+        intervals, interval_of = distinct_times(rows["interval"])
+        for place, begins_ns in enumerate(intervals.tolist()):
+            chosen = rows if len(intervals) == 1 else rows[interval_of == place]
             subscriber, outcome = self._numbers[chosen["subscriber"]], self._outcomes(chosen)
             order = np.argsort(subscriber << 32 | outcome)
             volumes = np.stack([chosen[field][order] for field in VOLUMES])
@@ -161,42 +167,28 @@ class Keeper:
             ends_ns = self._interval_of(begins_ns)[1]
             yield Posting(begins_ns, ends_ns, day, month, subscriber[order], outcome[order], volumes)
 
-    def figures(self, used: Mapping[AllowanceKey, int]) -> Iterator[tuple[Period, np.ndarray, np.ndarray]]:
+    def figures(self, used: Figures) -> Iterator[tuple[Period, np.ndarray, np.ndarray]]:
         """New figures of allowances by period, in the ledger's numbers."""
-        by_period: dict[tuple, list[tuple[int, int]]] = {}
-        for (subscriber, *period), octets in used.items():
-            by_period.setdefault(tuple(period), []).append((subscriber, octets))
-        for period in sorted(by_period):
-            subscribers, octets = np.array(by_period[period], np.int64).T
-            yield Period(*period), self._numbers[subscribers], octets
+        for period, subscribers, octets in used.columns():
+            if subscribers.size:
+                yield Period(*period), self._numbers[subscribers], octets
 
     def _outcomes(self, rows: np.ndarray) -> np.ndarray:
         """The ledger's number of each row's outcome."""
-        key = np.zeros(len(rows), np.int64)
-        for field, bits in _OUTCOME_BITS:
-            key = key << bits | (rows[field].astype(np.int64) + _SHIFTED.get(field, 0))
-        place = np.searchsorted(self._outcome_keys, key)
-        known = (
-            self._outcome_keys.take(place, mode="clip") == key if self._outcome_keys.size else np.zeros(len(key), bool)
-        )
-        if not known.all():
-            self._number_outcomes(np.unique(key[~known]))
-            place = np.searchsorted(self._outcome_keys, key)
-        return self._outcome_ids[place]
+        kind = np.zeros(len(rows), np.int64)
+        for field, size in self._outcome_sizes.items():
+            kind = kind * size + (rows[field] + _SHIFTED.get(field, 0))
+        kinds, kind_of = distinct(kind, prod(self._outcome_sizes.values()))
+        for one in kinds.tolist():
+            if one not in self._outcome_ids:
+                self._outcome_ids[one] = self._writer.outcome(self._outcome(one))
+        return np.array([self._outcome_ids[one] for one in kinds.tolist()], np.int64)[kind_of]
 
-    def _number_outcomes(self, new: np.ndarray) -> None:
-        """Have outcomes numbered that did not occur before."""
-        numbers = [self._writer.outcome(self._outcome(key)) for key in new.tolist()]
-        keys = np.concatenate([self._outcome_keys, new])
-        order = np.argsort(keys)
-        self._outcome_keys = keys[order]
-        self._outcome_ids = np.concatenate([self._outcome_ids, numbers])[order]
-
-    def _outcome(self, key: int) -> Outcome:
+    def _outcome(self, kind: int) -> Outcome:
         fields = {}
-        for field, bits in reversed(_OUTCOME_BITS):
-            fields[field] = (key & (1 << bits) - 1) - _SHIFTED.get(field, 0)
-            key >>= bits
+        for field, size in reversed(self._outcome_sizes.items()):
+            kind, place = divmod(kind, size)
+            fields[field] = place - _SHIFTED.get(field, 0)
         programme, reason = fields["programme"], fields["reason"]
         return Outcome(
             self._writer.application(self._applications[fields["application"]]),

@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 import numpy as np
 
+from classifier.gateway.used_up import exhausted_subscribers
 from classifier.ledger.read import LedgerReader, OutcomeName
 from classifier.rating.offers import PARTS
 from classifier.rating.periods import Periods, instant_ns
@@ -31,6 +32,9 @@ def ledger_report(
         groups = _of_days(reader, by, of_outcome, begin, end)
     else:
         groups = _of_usage(reader, by, of_outcome, begin_ns, end_ns)
+    if by == "programme":
+        used_up = exhausted_subscribers(reader, begin_ns, end_ns)
+        groups = [group._replace(exhausted_subscribers=used_up.get((group.name, group.payer), 0)) for group in groups]
     key = (lambda group: group.name) if by in ("day", "month") else (lambda group: (-group.octets, group.name or ""))
     return LedgerReport(
         by=by,

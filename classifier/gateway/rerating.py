@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date
 from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -19,20 +18,20 @@ import numpy as np
 
 from classifier.catalogue.records import Programme
 from classifier.catalogue.terms import programme_of, terms_text
+from classifier.gateway.attributes import subscriber_of
 from classifier.gateway.gathering import put_together
 from classifier.gateway.keeping import Keeper
 from classifier.kernels.state import USAGE_ROW
-from classifier.ledger.entries import Attributes, Entry, Run
+from classifier.ledger.entries import Entry, Run
 from classifier.ledger.read import EntryRecord, LedgerReader, UsagePiece
 from classifier.ledger.write import LedgerWriter
-from classifier.rating.allowances import AllowanceKey
+from classifier.rating.figures import Figures
 from classifier.rating.offers import PARTS
 from classifier.rating.periods import Periods
 from classifier.rating.rate import VOLUMES, Rater
 from classifier.rating.settlement import settle_terms
 from classifier.records import EVIDENCE, STANDING
 from classifier.reports.rerated import Account, Rerated
-from classifier.subscribers.load import Subscriber
 
 
 class _Sums:
@@ -60,7 +59,7 @@ def rerate(reader: LedgerReader, programmes: Sequence[Programme] | None, writer:
     usage, after = _Usage(reader), _Sums()
     before = _before(reader)
     payers = {name: payer for name, payer, _ in reader.programmes().values()}
-    used: dict[AllowanceKey, int] = {}
+    used = Figures()
     sources = reader.sources()
     entries = _with_usage(reader)
     entry, pieces = next(entries, (None, []))
@@ -119,7 +118,7 @@ class _RunRates:
     ) -> None:
         attributes = reader.attributes(number)
         names = enumerate(usage.labels[1:], 1)
-        subscribers = [_subscriber(name, attributes[place]) if place in attributes else None for place, name in names]
+        subscribers = [subscriber_of(name, attributes[place]) if place in attributes else None for place, name in names]
         periods = Periods(ZoneInfo(run.timezone), run.month_starts_on)
         self._reader, self._usage, self._writer = reader, usage, writer
         self._rater = Rater(programmes, usage.names, subscribers, periods)
@@ -130,21 +129,16 @@ class _RunRates:
             writer.begin_run(replace(run, kind="rate", programmes=in_force))
             self._keeper = Keeper(
                 writer,
-                self._rater.programmes,
-                usage.names,
-                subscribers,
-                periods,
+                self._rater,
                 lambda numbers: [usage.labels[one] for one in numbers.tolist()],
                 lambda begins_ns: (begins_ns, self._ends_ns[begins_ns]),
             )
 
-    def rate(
-        self, entry: EntryRecord, pieces: Sequence[UsagePiece], used: dict[AllowanceKey, int], sums: _Sums
-    ) -> None:
+    def rate(self, entry: EntryRecord, pieces: Sequence[UsagePiece], used: Figures, sums: _Sums) -> None:
         """Rate an entry, add it to the sums, and write it. `used` is kept up."""
         rows = self._usage.table(pieces)
         rated = self._rater.rate(rows, used)
-        used |= rated.used
+        used.update(rated.used)
         self._add(rated.rows, {piece.begins_ns: piece.month for piece in pieces}, sums)
         if self._writer is None:
             return
@@ -199,9 +193,3 @@ def _before(reader: LedgerReader) -> Account:
         if outcome.terms is not None:
             sums.carried[programmes[outcome.terms], total.profile.operator, total.month] += octets
     return sums.account()
-
-
-def _subscriber(name: str, attributes: Attributes) -> Subscriber:
-    joined = None if attributes.joined is None else date.fromisoformat(attributes.joined)
-    enrolled = tuple((programme, date.fromisoformat(day)) for programme, day in attributes.enrolled)
-    return Subscriber(name, (), attributes.operator, attributes.province, attributes.plan, joined, enrolled)

@@ -21,7 +21,7 @@ from classifier.gateway.tally import Tally
 from classifier.ledger.backlog import Backlog
 from classifier.ledger.write import LedgerWriter
 from classifier.metering.meter import Meter
-from classifier.rating.allowances import AllowanceKey
+from classifier.rating.figures import Figures
 from classifier.records import FlowRecord, UsageReport
 
 
@@ -73,15 +73,12 @@ class Session:
         if ledger is not None:
             self._keeper = Keeper(
                 ledger,
-                rater.programmes,
-                self._application_names,
-                plan.subscribers,
-                plan.periods,
+                rater,
                 self._labels,
                 calendar,
                 backlog,
             )
-        self._used: dict[AllowanceKey, int] | LedgerAllowances = self._keeper.allowances if self._keeper else {}
+        self._used: Figures | LedgerAllowances = self._keeper.allowances if self._keeper else Figures()
         self.meter = Meter(
             plan.lookup,
             plan.subscriber_ranges,

@@ -42,6 +42,15 @@ def _unpack(key: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
+def _woven(column: np.ndarray, more: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """A column with `more` at these places of it."""
+    woven = np.empty(len(column) + len(more), column.dtype)
+    others = np.ones(len(woven), bool)
+    others[places] = False
+    woven[others], woven[places] = column, more
+    return woven
+
+
 class Tally:
     """Sums of rated usage by subscriber, application, evidence and what became of it. Memory goes with the keys seen."""
 
@@ -52,14 +61,23 @@ class Tally:
         self._application_names = application_names
         self._exhausted: set[tuple[int, str]] = set()
         self._key = np.zeros(0, np.int64)
-        self._volumes = np.zeros((len(VOLUMES), 0), np.int64)
+        self._volumes = [np.zeros(0, np.int64) for _ in VOLUMES]
 
     def add(self, rated: Rated) -> None:
         """Add what was rated under these programmes."""
         self._exhausted |= rated.exhausted
-        key = np.concatenate([self._key, _pack(rated.rows)])
-        volumes = np.concatenate([self._volumes, np.stack([rated.rows[field] for field in VOLUMES])], axis=1)
-        self._key, self._volumes = sums_by_key(key, volumes)
+        key, volumes = sums_by_key(_pack(rated.rows), np.stack([rated.rows[field] for field in VOLUMES]))
+        # Both are in order: what is known is added where it stands, and only what is new moves the rest.
+        place = np.searchsorted(self._key, key)
+        known = self._key.take(place, mode="clip") == key if self._key.size else np.zeros(len(key), bool)
+        old, new = np.flatnonzero(known), np.flatnonzero(~known)
+        at = place[old]
+        for mine, its in zip(self._volumes, volumes, strict=True):
+            mine[at] += its[old]
+        if new.size:
+            at = place[new] + np.arange(len(new))
+            columns = [self._key, *self._volumes], [key[new], *volumes[:, new]]
+            self._key, *self._volumes = (_woven(*pair, at) for pair in zip(*columns, strict=True))
 
     def report(
         self,
@@ -71,21 +89,21 @@ class Tally:
 
         `labels_of` gives the labels of an array of subscriber numbers, now and later; `notices` come behind the meter's.
         """
-        columns = _unpack(self._key)
-        octets = self._volumes[0] + self._volumes[1]
+        columns, volumes = _unpack(self._key), np.stack(self._volumes)
+        octets = volumes[0] + volumes[1]
         flows = dict(totals.evidence_flows)
         return UsageReport(
             first_packet_ns=totals.first_packet_ns,
             last_packet_ns=totals.last_packet_ns,
             observed_frames=totals.observed_frames,
             observed_octets=totals.observed_octets,
-            zero_rated=self._part(columns, PART_ZERO_RATED),
-            discounted=self._part(columns, PART_DISCOUNTED),
-            charged=self._part(columns, PART_CHARGED),
+            zero_rated=_part(columns, volumes, PART_ZERO_RATED),
+            discounted=_part(columns, volumes, PART_DISCOUNTED),
+            charged=_part(columns, volumes, PART_CHARGED),
             pending=Volume(totals.pending_frames, totals.pending_uplink_octets, totals.pending_downlink_octets),
             charged_because=_reasons(columns["reason"], octets),
             unmetered=tuple(UnmeteredUsage(*entry) for entry in totals.unmetered),
-            subscribers=SubscriberUsages(columns, self._volumes, self._application_names, labels_of),
+            subscribers=SubscriberUsages(columns, volumes, self._application_names, labels_of),
             programmes=self._programmes(columns, octets),
             evidence=tuple(
                 EvidenceUsage(name, flows[name], int(octets[columns["evidence"] == EVIDENCE.index(name)].sum()))
@@ -96,10 +114,6 @@ class Tally:
             after_close_octets=totals.after_close_octets,
             notices=(*totals.overflows, *notices),
         )
-
-    def _part(self, columns: dict[str, np.ndarray], part: int) -> Volume:
-        uplink, downlink, up_frames, down_frames = self._volumes[:, columns["part"] == part].sum(axis=1)
-        return Volume(int(up_frames + down_frames), int(uplink), int(downlink))
 
     def _programmes(self, columns: dict[str, np.ndarray], octets: np.ndarray) -> tuple[ProgrammeUsage, ...]:
         """The programmes that paid for something, by name."""
@@ -113,6 +127,11 @@ class Tally:
             used_up = exhausted[programme.name]
             used.append(ProgrammeUsage(programme.name, programme.payer, paid, subscribers, used_up))
         return tuple(sorted(used, key=lambda usage: usage.programme))
+
+
+def _part(columns: dict[str, np.ndarray], volumes: np.ndarray, part: int) -> Volume:
+    uplink, downlink, up_frames, down_frames = volumes[:, columns["part"] == part].sum(axis=1).tolist()
+    return Volume(up_frames + down_frames, uplink, downlink)
 
 
 def _reasons(reason: np.ndarray, octets: np.ndarray) -> tuple[tuple[str, int], ...]:

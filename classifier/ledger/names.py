@@ -7,9 +7,12 @@ out for an entry that could not be written is written with the next. A number ne
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+from itertools import count
 from typing import Generic, TypeVar
 
 from classifier.ledger.entries import Outcome, Period
+from classifier.ledger.store import insert
 
 Key = TypeVar("Key", bound=tuple)
 
@@ -21,17 +24,22 @@ class Numbered(Generic[Key]):
         known = connection.execute(f"SELECT {', '.join(columns)}, id FROM {table}")
         self._ids: dict[tuple, int] = {tuple(key): number for *key, number in known}
         self._last = max(self._ids.values(), default=0)
-        self._insert = f"INSERT INTO {table} ({', '.join(columns)}, id) VALUES ({'?, ' * len(columns)}?)"
+        self._into = (table, (*columns, "id"))
         self._waiting: list[tuple] = []
 
     def __call__(self, key: Key) -> int:
         """The number of this key, a new one if it has none."""
         number = self._ids.get(key)
-        if number is None:
-            self._last += 1
-            number = self._ids[key] = self._last
-            self._waiting.append((*key, number))
-        return number
+        return self.all((key,))[0] if number is None else number
+
+    def all(self, keys: Iterable[Key]) -> list[int]:
+        """The numbers of these keys, in their order."""
+        keys = list(keys)
+        new = [key for key in dict.fromkeys(keys) if key not in self._ids]
+        self._ids.update(zip(new, count(self._last + 1)))
+        self._waiting += [(*key, number) for key, number in zip(new, count(self._last + 1))]
+        self._last += len(new)
+        return list(map(self._ids.__getitem__, keys))
 
     @property
     def last(self) -> int:
@@ -40,7 +48,7 @@ class Numbered(Generic[Key]):
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write those that wait. They go on waiting until `written`, when the transaction is through."""
-        connection.executemany(self._insert, self._waiting)
+        insert(connection, *self._into, self._waiting)
 
     def written(self) -> None:
         self._waiting.clear()

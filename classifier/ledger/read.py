@@ -210,6 +210,27 @@ class LedgerReader:
             subscriber, outcome, *volumes = (widened(blob, rows) for blob in blobs)
             yield UsagePiece(entry, begins_ns, ends_ns, day, month, subscriber, outcome, np.stack(volumes))
 
+    def periods(self, begin_ns: int | None = None, end_ns: int | None = None) -> list[Period]:
+        """The periods of allowances of which something was used and that began in the range."""
+        asked = (
+            "SELECT programme, place, begins_ns FROM period WHERE begins_ns >= ? AND begins_ns < ?"
+            " ORDER BY programme, begins_ns, place"
+        )
+        return list(map(Period._make, self._ask(asked, _range(begin_ns, end_ns))))
+
+    def used_up(self, period: Period, octets: int) -> list[int]:
+        """The numbers of those who have used at least so many octets of an allowance in this period."""
+        asked = (
+            "SELECT subscriber FROM allowance WHERE octets >= ? AND period ="
+            " (SELECT id FROM period WHERE programme = ? AND place = ? AND begins_ns = ?)"
+        )
+        return [number for (number,) in self._ask(asked, (octets, *period))]
+
+    def run_spans(self) -> dict[int, tuple[int, int]]:
+        """From when to when there are entries of each run that has any, by its number."""
+        asked = "SELECT run, min(begins_ns), max(ends_ns) FROM entry GROUP BY run"
+        return {run: (begins_ns, ends_ns) for run, begins_ns, ends_ns in self._ask(asked)}
+
     def allowances(self) -> dict[Period, dict[int, int]]:
         """What was used of each allowance in each period: octets by subscriber number."""
         found: dict[Period, dict[int, int]] = {}

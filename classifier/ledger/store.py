@@ -7,8 +7,9 @@ it is reported (synchronous FULL). A writer holds a lock file for as long as it 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from classifier.errors import LedgerError
@@ -18,6 +19,8 @@ LOCK_SUFFIX = "-lock"
 # Result codes that are about the statement, not about the file (SQLite, "Result and Error Codes").
 _DEFECTS = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE)
 READING_WAITS_S = 30  # for a checkpoint or a recovery, which hold readers up for moments
+# A statement for each row takes twice as long as one for so many. 999 values are the most that any SQLite takes by default.
+ROWS_A_STATEMENT = 100
 WRITING_WAITS_S = 1  # a live run has other things to do; it tries again at the next interval
 
 
@@ -83,6 +86,18 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:  # a full disk may have rolled it back already
             connection.execute("ROLLBACK")
         raise
+
+
+def insert(
+    connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence], otherwise: str = ""
+) -> None:
+    """Insert rows; `otherwise` is what follows VALUES, such as what is done where a row of the key is there already."""
+    one = f"({', '.join('?' * len(columns))})"
+    many = len(rows) - len(rows) % ROWS_A_STATEMENT
+    batches = (chain.from_iterable(rows[at : at + ROWS_A_STATEMENT]) for at in range(0, many, ROWS_A_STATEMENT))
+    into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
+    connection.executemany(f"{into} {', '.join([one] * ROWS_A_STATEMENT)} {otherwise}", map(tuple, batches))
+    connection.executemany(f"{into} {one} {otherwise}", rows[many:])
 
 
 def reason_of(error: sqlite3.Error) -> str:

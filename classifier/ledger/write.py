@@ -10,16 +10,17 @@ import glob
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from classifier.distinct import distinct
 from classifier.errors import LedgerError
 from classifier.ledger.entries import NO_ATTRIBUTES, VOLUMES, Attributes, Entry, Outcome, Period, Posting, Run
 from classifier.ledger.names import Names
-from classifier.ledger.store import open_for_writing, reason_of, transaction
+from classifier.ledger.store import insert, open_for_writing, reason_of, transaction
 
 # One blob holds at most 10^9 octets (SQLite, SQLITE_MAX_LENGTH): 8 of each row.
 ROWS_A_BLOB = 1 << 24
@@ -43,8 +44,7 @@ class LedgerWriter:
         self._profile_of = np.zeros(0, np.int64)
         self._attributes: dict[int, Attributes] = {}
         self._changed: dict[int, Attributes] = {}
-        for number, *attributes in self._latest_attributes():
-            self._remember(number, Attributes(*attributes))
+        self._remember({number: Attributes(*attributes) for number, *attributes in self._latest_attributes()})
 
     def __enter__(self) -> LedgerWriter:
         return self
@@ -83,11 +83,19 @@ class LedgerWriter:
 
     def subscriber(self, name: str, attributes: Attributes = NO_ATTRIBUTES) -> int:
         """The number of the subscriber of this name, who has these attributes in this run."""
-        number = self._names.subscriber((name,))
-        if self._attributes.get(number, NO_ATTRIBUTES) != attributes:
-            self._remember(number, attributes)
-            self._changed[number] = attributes
-        return number
+        return self.subscribers((name,), (attributes,))[0]
+
+    def subscribers(self, names: Iterable[str], attributes: Iterable[Attributes]) -> list[int]:
+        """The numbers of the subscribers of these names, who have these attributes in this run."""
+        numbers = self._names.subscriber.all((name,) for name in names)
+        changed = {
+            number: one
+            for number, one in zip(numbers, attributes, strict=True)
+            if self._attributes.get(number, NO_ATTRIBUTES) != one
+        }
+        self._remember(changed)
+        self._changed |= changed
+        return numbers
 
     def application(self, name: str) -> int:
         """The number of the application of this name."""
@@ -157,33 +165,29 @@ class LedgerWriter:
     def _write_totals(self, posting: Posting) -> None:
         outcomes = self._names.outcome.last + 1
         key = self._profiles()[posting.subscriber] * outcomes + posting.outcome
-        keys, place = np.unique(key, return_inverse=True)
+        keys, place = distinct(key, (self._names.profile.last + 1) * outcomes)
         sums = np.zeros((len(VOLUMES), len(keys)), np.int64)
         for total, volume in zip(sums, posting.volumes, strict=True):
             np.add.at(total, place, volume)
         day = self._names.day((posting.day, posting.month))
-        rows = zip(*(column.tolist() for column in (*np.divmod(keys, outcomes), *sums)), strict=True)
+        rows = np.stack([np.full(len(keys), day), *np.divmod(keys, outcomes), *sums], axis=1).tolist()
         added = ", ".join(f"{name} = {name} + excluded.{name}" for name in VOLUMES)
-        self._connection.executemany(
-            f"INSERT INTO total VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET {added}",
-            ((day, *row) for row in rows),
-        )
+        columns = ("day", "profile", "outcome", *VOLUMES)
+        insert(self._connection, "total", columns, rows, f"ON CONFLICT DO UPDATE SET {added}")
 
     def _write_allowance(self, period: int, subscribers: np.ndarray, octets: np.ndarray) -> None:
         order = np.argsort(subscribers)
-        self._connection.executemany(
-            "INSERT INTO allowance VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET octets = excluded.octets",
-            zip([period] * len(order), subscribers[order].tolist(), octets[order].tolist(), strict=True),
-        )
+        rows = np.stack([np.full(len(order), period), subscribers[order], octets[order]], axis=1).tolist()
+        columns = ("period", "subscriber", "octets")
+        insert(self._connection, "allowance", columns, rows, "ON CONFLICT DO UPDATE SET octets = excluded.octets")
 
     def _write_attributes(self) -> None:
-        self._connection.executemany(
-            "INSERT INTO attributes VALUES (?, ?, ?, ?, ?)",
-            [
-                (number, self._run, self._names.profile(one[:3]), one.joined, json.dumps(dict(one.enrolled)))
-                for number, one in self._changed.items()
-            ],
-        )
+        written = {
+            one: (self._run, self._names.profile(one[:3]), one.joined, json.dumps(dict(one.enrolled)))
+            for one in set(self._changed.values())
+        }
+        rows = [(number, *written[one]) for number, one in self._changed.items()]
+        insert(self._connection, "attributes", ("subscriber", "run", "profile", "joined", "enrolled"), rows)
 
     def _latest_attributes(self) -> Iterator[tuple]:
         """(subscriber, fields of Attributes) as they were last written."""
@@ -194,9 +198,10 @@ class LedgerWriter:
         for number, operator, province, plan, joined, enrolled, _ in asked:
             yield number, operator, province, plan, joined, tuple(json.loads(enrolled).items())
 
-    def _remember(self, number: int, attributes: Attributes) -> None:
-        self._attributes[number] = attributes
-        self._profiles()[number] = self._names.profile(attributes[:3])
+    def _remember(self, attributes: dict[int, Attributes]) -> None:
+        self._attributes |= attributes
+        profiles = {one: self._names.profile(one[:3]) for one in dict.fromkeys(attributes.values())}
+        self._profiles()[list(attributes)] = [profiles[one] for one in attributes.values()]
 
     def _profiles(self) -> np.ndarray:
         """The profile of each subscriber by number; of who has no attributes that of nobody."""

@@ -12,16 +12,28 @@ from typing import NamedTuple, Protocol
 from classifier.rating.offers import PART_CHARGED, Claim, Limit, Route
 
 
-class AllowanceKey(NamedTuple):
-    """One allowance of one subscriber in one period: what a ledger keeps, with the octets used of it.
+class AllowancePeriod(NamedTuple):
+    """One allowance in one period, of whomever.
 
     `place` is that in the programme's list, the bonus behind the last; `begins_ns` the period's first instant.
     """
+
+    programme: str
+    place: int
+    begins_ns: int
+
+
+class AllowanceKey(NamedTuple):
+    """One allowance of one subscriber in one period: what a ledger keeps, with the octets used of it."""
 
     subscriber: int
     programme: str
     place: int
     begins_ns: int
+
+    @property
+    def period(self) -> AllowancePeriod:
+        return AllowancePeriod(*self[1:])
 
 
 class Used(Protocol):
@@ -46,6 +58,11 @@ class Volumes(NamedTuple):
     downlink_octets: int
     uplink_packets: int
     downlink_packets: int
+
+
+def period_of(claim: Claim, limit: Limit) -> AllowancePeriod:
+    """This limit, of whomever."""
+    return AllowancePeriod(claim.programme.name, limit.place, limit.begins_ns)
 
 
 def key_of(subscriber: int, claim: Claim, limit: Limit) -> AllowanceKey:

@@ -22,7 +22,8 @@ NOBODY = {"programme": "(none: charged)", "payer": "(the subscribers)"}
 
 
 class Group(NamedTuple):
-    """One group's usage. `name` None: what no programme or payer has. `payer` is given where groups are programmes."""
+    """One group's usage. `name` None: what no programme or payer has. `payer` and `exhausted_subscribers`,
+    how many used all that they are given, are told where groups are programmes."""
 
     name: str | None
     payer: str | None
@@ -32,6 +33,7 @@ class Group(NamedTuple):
     zero_rated_octets: int
     discounted_octets: int
     charged_octets: int
+    exhausted_subscribers: int = 0
 
     @property
     def octets(self) -> int:
@@ -84,6 +86,11 @@ def report_lines(report: LedgerReport, width: int) -> list[Line]:
         columns.insert(1, Column("paid by", least=8))
         payers = [*(group.payer or "" for group in shown), ""]
         rows = [(row[0], payer, *row[1:]) for row, payer in zip(rows, payers, strict=True)]
+        if report.total("exhausted_subscribers"):
+            columns.append(Column("used up by", right=True))
+            counts = [group.exhausted_subscribers for group in shown]
+            used_up = [*(f"{count:,}" if count else "-" for count in counts), ""]
+            rows = [(*row, one) for row, one in zip(rows, used_up, strict=True)]
     lines = table_lines(columns, rows, [""] * len(shown) + ["heading"], width) if shown else [Line("no usage")]
     if len(report.groups) > len(shown):
         lines.append(Line(f"and {count_text(len(report.groups) - len(shown), report.by)} more: see --csv"))
@@ -124,8 +131,8 @@ def report_csv(report: LedgerReport) -> Iterator[str]:
 
 
 def _keys(by: str) -> tuple[str, ...]:
-    return (by, *Group._fields[1 if by == "programme" else 2 :])
+    return (by, *(Group._fields[1:] if by == "programme" else Group._fields[2:-1]))
 
 
 def _values(by: str, group: Group) -> tuple:
-    return (group.name, *group[1 if by == "programme" else 2 :])
+    return (group.name, *(group[1:] if by == "programme" else group[2:-1]))

@@ -202,3 +202,23 @@ def test_the_ledger_is_sound_for_sqlite(tmp_path):
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 250])
+def test_subscribers_in_whatever_number_are_written_each_once(tmp_path, count):
+    names = [f"s{number}" for number in range(count)]
+    attributes = [LIN if number % 2 else NO_ATTRIBUTES for number in range(count)]
+    november = month_period(at_ns(2013, 11, 1))
+    with LedgerWriter(tmp_path / "usage.db") as writer:
+        writer.begin_run(RUN)
+        numbers = writer.subscribers(names, attributes)
+        assert numbers == list(range(1, count + 1))
+        assert writer.subscribers([*names[::-1], "another"], [*attributes[::-1], LIN]) == [*numbers[::-1], count + 1]
+        for factor in (2, 3):
+            figures = ((november, np.array(numbers[::-1]), np.array(numbers[::-1]) * factor),)
+            writer.write(replace(entry(writer, at_ns(2013, 11, 5), []), allowances=figures))
+    with LedgerReader(tmp_path / "usage.db") as reader:
+        assert reader.subscribers() == ["", *names, "another"]
+        assert reader.attributes() == {number: LIN for number in [*numbers[1::2], count + 1]}
+        assert reader.allowances() == {november: {number: 3 * number for number in numbers}}
+        assert not reader.integrity()
