@@ -1,0 +1,90 @@
+"""The lab from up to down in one go, with `freeflow run` at work in between; nothing of it is left, however it ends.
+
+Rules of this file: freeflow's output is its own and passes through; it is told to end as a person would do it, by SIGINT.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from classifier.errors import LabError
+from classifier.lab import life, state
+from classifier.lab.life import Driven
+from classifier.lab.topology import UPSTREAM
+
+START_PATIENCE_S = 300  # the kernels may have to be compiled first
+END_PATIENCE_S = 30
+_QUIET_S = 0.5  # for the last packets to have been captured
+
+
+def demonstrate(
+    prefix: str,
+    seed: int,
+    mix: Mapping[str, int],
+    seconds: int,
+    tell: Callable[[str], None],
+    options: Sequence[str] = (),
+) -> tuple[int, Driven | None]:
+    """Up, traffic under `freeflow run` with these further options, down; freeflow's exit status and what was driven.
+
+    `tell` gets a line before and after, but none while freeflow has the screen. Ctrl-C ends freeflow as it would alone, so that
+    its last table comes, and is then raised on.
+    """
+    tell("building subscribers, a gateway and an internet in network namespaces")
+    path = life.up(prefix)
+    try:
+        status, driven = _run(prefix, path, seed, mix, seconds, options)
+    finally:
+        # A second Ctrl-C must not leave half of it behind.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            state.remove(prefix)
+        finally:
+            signal.signal(signal.SIGINT, before)
+    return status, driven
+
+
+def _run(
+    prefix: str, path: Path, seed: int, mix: Mapping[str, int], seconds: int, options: Sequence[str]
+) -> tuple[int, Driven | None]:
+    sys.stdout.flush()
+    freeflow = life.start_freeflow(prefix, ["run", "-i", UPSTREAM, "-c", str(path), *options])
+    driven = None
+    try:
+        if _has_begun(freeflow):
+            driven = life.drive(prefix, seed, mix, seconds)
+            time.sleep(_QUIET_S)
+    finally:
+        status = _end(freeflow)
+    return status, driven
+
+
+def _has_begun(freeflow: subprocess.Popen) -> bool:
+    """Wait until it captures; whether it does, or has ended."""
+    deadline = time.monotonic() + START_PATIENCE_S
+    while freeflow.poll() is None:
+        if life.captures(freeflow):
+            return True
+        if time.monotonic() > deadline:
+            raise LabError(f"freeflow run does not capture after {START_PATIENCE_S} s; see what freeflow doctor says")
+        time.sleep(0.05)
+    return False
+
+
+def _end(freeflow: subprocess.Popen) -> int:
+    """Its exit status, after SIGINT; it has the last word on the screen."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        if freeflow.poll() is None:
+            freeflow.send_signal(signal.SIGINT)
+        return freeflow.wait(END_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        freeflow.kill()
+        return freeflow.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
