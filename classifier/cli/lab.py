@@ -36,8 +36,8 @@ example:
       removes every trace of the lab, also after a crash; does nothing where there is none""",
 }
 WHAT_TO_LOOK_AT = (
-    "look at liang: www.facebook.com was asked of a server that is not Facebook's, so it is contradicted and charged; "
-    "and at chen, whose Alibaba allowance was used up on the way"
+    "Look at liang: some of his www.facebook.com came from a server that is not Facebook's: contradicted, so he is charged. "
+    "And at chen: Alibaba pays for his first 250 kB, and no more."
 )
 EXIT_INTERRUPTED = 128 + 2  # SIGINT, as in main
 _SECONDS, _SECONDS_MAX, _SEED_MAX = 20, 3600, 1 << 63
@@ -113,7 +113,7 @@ def execute_traffic(arguments: Namespace) -> int:
     from classifier.lab import life
 
     prefix = _prepare(arguments)
-    driven = life.drive(prefix, arguments.seed, _mix(arguments), arguments.seconds)
+    driven = life.drive(prefix, _plan(arguments, arguments.seconds))
     with Output(None) as output:
         output.write([_driven_text(driven, arguments) + "\n"])
     return _tell_problems(driven)
@@ -121,11 +121,13 @@ def execute_traffic(arguments: Namespace) -> int:
 
 def execute_demo(arguments: Namespace) -> int:
     """All of it; freeflow's exit status, or 1 where a transfer failed."""
+    from classifier.kernels import jit
     from classifier.lab.demo import demonstrate
 
-    prefix, mix = _prepare(arguments), _mix(arguments)
+    prefix, plan = _prepare(arguments), _plan(arguments, arguments.seconds)
+    rehearsal = None if jit.COMPILED_BEFORE or jit.JIT_DISABLED else _plan(arguments, 1)
     try:
-        status, driven = demonstrate(prefix, arguments.seed, mix, arguments.seconds, say)
+        status, driven = demonstrate(prefix, plan, say, rehearsal)
     except KeyboardInterrupt:
         say("interrupted: the lab is taken down")
         return EXIT_INTERRUPTED
@@ -158,10 +160,12 @@ def _prepare(arguments: Namespace) -> str:
     return prefix
 
 
-def _mix(arguments: Namespace) -> dict[str, int]:
+def _plan(arguments: Namespace, seconds: int):
+    from classifier.lab.life import plan_traffic
     from classifier.lab.traffic import DEFAULT_MIX, parse_mix
 
-    return parse_mix(arguments.mix) if arguments.mix is not None else DEFAULT_MIX
+    mix = parse_mix(arguments.mix) if arguments.mix is not None else DEFAULT_MIX
+    return plan_traffic(arguments.seed, mix, seconds)
 
 
 def _driven_text(driven, arguments: Namespace) -> str:

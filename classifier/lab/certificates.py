@@ -1,6 +1,7 @@
 """A certificate authority for the lab alone, and one server certificate with every name of it, made on the spot.
 
-Rules of this file: the keys are readable by root alone, live in the lab's folder and go with it. Nothing on the host trusts them.
+Rules of this file: the keys are readable by root alone, live in the lab's folder and go with it. Nothing on the host
+trusts them.
 """
 
 from __future__ import annotations

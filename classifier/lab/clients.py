@@ -1,4 +1,4 @@
-"""The subscribers' side: each in a process of its own inside its namespace, which asks for what the plan says, when it says so.
+"""The subscribers' side: each in a process of its own inside its namespace, which asks for what the plan says.
 
     python -m classifier.lab.clients PREFIX < plan.json
 

@@ -9,36 +9,38 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from classifier.errors import LabError
 from classifier.lab import life, state
 from classifier.lab.life import Driven
 from classifier.lab.topology import UPSTREAM
+from classifier.lab.traffic import Plan
 
-START_PATIENCE_S = 300  # the kernels may have to be compiled first
-END_PATIENCE_S = 30
+START_PATIENCE_S = 60
+END_PATIENCE_S = 300  # the kernels may be compiled meanwhile
 _QUIET_S = 0.5  # for the last packets to have been captured
 
 
 def demonstrate(
     prefix: str,
-    seed: int,
-    mix: Mapping[str, int],
-    seconds: int,
+    plan: Plan,
     tell: Callable[[str], None],
-    options: Sequence[str] = (),
+    rehearsal: Plan | None,
 ) -> tuple[int, Driven | None]:
-    """Up, traffic under `freeflow run` with these further options, down; freeflow's exit status and what was driven.
+    """Up, traffic under `freeflow run`, down; freeflow's exit status, and what was driven (None: freeflow did not begin).
 
-    `tell` gets a line before and after, but none while freeflow has the screen. Ctrl-C ends freeflow as it would alone, so that
-    its last table comes, and is then raised on.
+    `tell` gets lines before freeflow has the screen. `rehearsal`: a plan for before, where the kernels are not compiled yet,
+    as what comes meanwhile would be lost. Ctrl-C ends freeflow as it would alone, so that its last table comes, and is then raised on.
     """
     tell("building subscribers, a gateway and an internet in network namespaces")
     path = life.up(prefix)
     try:
-        status, driven = _run(prefix, path, seed, mix, seconds, options)
+        if rehearsal is not None:
+            tell("compiling the kernels for this machine, once; this takes about a minute")
+            _run(prefix, path, rehearsal, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        status, driven = _run(prefix, path, plan)
     finally:
         # A second Ctrl-C must not leave half of it behind.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -49,15 +51,13 @@ def demonstrate(
     return status, driven
 
 
-def _run(
-    prefix: str, path: Path, seed: int, mix: Mapping[str, int], seconds: int, options: Sequence[str]
-) -> tuple[int, Driven | None]:
+def _run(prefix: str, path: Path, plan: Plan, **options) -> tuple[int, Driven | None]:
     sys.stdout.flush()
-    freeflow = life.start_freeflow(prefix, ["run", "-i", UPSTREAM, "-c", str(path), *options])
+    freeflow = life.start_freeflow(prefix, ["run", "-i", UPSTREAM, "-c", str(path)], **options)
     driven = None
     try:
         if _has_begun(freeflow):
-            driven = life.drive(prefix, seed, mix, seconds)
+            driven = life.drive(prefix, plan)
             time.sleep(_QUIET_S)
     finally:
         status = _end(freeflow)

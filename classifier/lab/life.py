@@ -20,7 +20,7 @@ from classifier.errors import LabError
 from classifier.lab import namespaces, state
 from classifier.lab.files import CONFIGURATION, write_files
 from classifier.lab.topology import GATEWAY, INTERNET, MEMBERS, server_addresses, sites
-from classifier.lab.traffic import make_plan
+from classifier.lab.traffic import Plan, make_plan
 
 _EXTRA = ("dnslib", "aioquic")
 _SERVER_PATIENCE_S = 30
@@ -29,7 +29,7 @@ _LOG = "servers.log"
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """What became of the lab's traffic. `octets` are those of bodies alone; `problems`: a line for each transfer that failed."""
+    """What became of the lab's traffic. `octets` are those of bodies; `problems`: a line for each transfer that failed."""
 
     transfers: int
     ways: Mapping[str, int]
@@ -68,10 +68,14 @@ def configuration(prefix: str) -> Path:
     return state.folder(prefix) / CONFIGURATION
 
 
-def drive(prefix: str, seed: int, mix: Mapping[str, int], seconds: int) -> Driven:
-    """Traffic as planned, until all of it has come through. LabError where the lab is not up, or the mix not possible."""
+def plan_traffic(seed: int, mix: Mapping[str, int], seconds: int) -> Plan:
+    """The lab's subscribers' plan. LabError where the mix is not possible."""
+    return make_plan(seed, mix, seconds, MEMBERS, sites(load_catalogue()))
+
+
+def drive(prefix: str, plan: Plan) -> Driven:
+    """Traffic as planned, until all of it has come through. LabError where the lab is not up."""
     state.require_up(prefix)
-    plan = make_plan(seed, mix, seconds, MEMBERS, sites(load_catalogue()))
     text = json.dumps({name: [asdict(one) for one in transfers] for name, transfers in plan.items()})
     # In a session of its own, so that Ctrl-C reaches whoever waits, who ends all of them.
     clients = state.spawn(

@@ -153,7 +153,7 @@ def _create(name: str) -> None:
     except FileExistsError:
         raise LabError(f"namespace {name}: is there already; remove what is left (freeflow lab down)") from None
     except (OSError, _netlink_error()) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = error.args[1] if len(error.args) > 1 else error
         mend = "run as root with CAP_SYS_ADMIN and CAP_NET_ADMIN; in a container, start it privileged"
         raise LabError(f"network namespaces are not permitted here ({reason}); {mend}") from None
 

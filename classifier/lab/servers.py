@@ -3,8 +3,8 @@
     python -m classifier.lab.servers PREFIX
 
 Rules of this file: it prints one line when all of them listen, and then only answers until it is ended. It takes no more
-connections at a time than `_CONNECTIONS_MAX`; TCP servers listen on all of the namespace's addresses, UDP servers on each one, as an
-answer has to come from the address that was asked.
+connections at a time than `_CONNECTIONS_MAX`. TCP servers listen on all of the namespace's addresses, UDP servers on each
+one, as an answer has to come from the address that was asked.
 """
 
 from __future__ import annotations

@@ -48,7 +48,8 @@ def begin(prefix: str) -> Path:
     try:
         folder(prefix).mkdir(mode=0o700)
     except FileExistsError:
-        raise LabError(f"the lab is up already, or was left half way ({folder(prefix)}); {_down(prefix)}") from None
+        where = f"the lab is up already, or was left half way ({folder(prefix)})"
+        raise LabError(f"{where}; take it down ({_down(prefix)})") from None
     return folder(prefix)
 
 
@@ -67,9 +68,9 @@ def require_up(prefix: str) -> None:
     try:
         server = json.loads((folder(prefix) / _STATE).read_text())["server"]
     except (OSError, ValueError, KeyError):
-        raise LabError(f"the lab was left half way; {_down(prefix)}, then freeflow lab up") from None
+        raise LabError(f"the lab was left half way; take it down ({_down(prefix)}) and up again") from None
     if server not in processes(prefix):
-        raise LabError(f"the lab's servers are gone; {_down(prefix)}, then freeflow lab up")
+        raise LabError(f"the lab's servers are gone; take it down ({_down(prefix)}) and up again")
 
 
 def spawn(prefix: str, arguments: Sequence[str], **options) -> subprocess.Popen:
@@ -108,7 +109,9 @@ def end_processes(prefix: str) -> int:
             time.sleep(0.02)
         if not left:
             return len(found)
-    raise LabError(f"process {left[0]} of the lab cannot be ended; end it, then {_down(prefix)}")
+    raise LabError(
+        f"process {left[0]} of the lab cannot be ended; end it, and take the lab down again ({_down(prefix)})"
+    )
 
 
 def remove(prefix: str) -> bool:
