@@ -151,12 +151,13 @@ def execute_down(arguments: Namespace) -> int:
 
 
 def _prepare(arguments: Namespace) -> str:
-    """The prefix, once everything is there that a lab needs; SIGTERM ends it as Ctrl-C does, so that it cleans up."""
+    """The prefix, once everything is there that a lab needs. What ends this process lets it clean up first, as Ctrl-C does."""
     from classifier.lab import life, state
 
     prefix = state.check_prefix(arguments.prefix)
     life.require()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda which, _: sys.exit(128 + which))
     return prefix
 
 

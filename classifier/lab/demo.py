@@ -32,7 +32,7 @@ def demonstrate(
     """Up, traffic under `freeflow run`, down; freeflow's exit status, and what was driven (None: freeflow did not begin).
 
     `tell` gets lines before freeflow has the screen. `rehearsal`: a plan for before, where the kernels are not compiled yet,
-    as what comes meanwhile would be lost. Ctrl-C ends freeflow as it would alone, so that its last table comes, and is then raised on.
+    as what comes meanwhile would be lost. Ctrl-C ends freeflow as it would alone, with its last table, and is then raised on.
     """
     tell("building subscribers, a gateway and an internet in network namespaces")
     path = life.up(prefix)
@@ -42,12 +42,7 @@ def demonstrate(
             _run(prefix, path, rehearsal, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         status, driven = _run(prefix, path, plan)
     finally:
-        # A second Ctrl-C must not leave half of it behind.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            state.remove(prefix)
-        finally:
-            signal.signal(signal.SIGINT, before)
+        state.remove(prefix)
     return status, driven
 
 
@@ -78,13 +73,11 @@ def _has_begun(freeflow: subprocess.Popen) -> bool:
 
 def _end(freeflow: subprocess.Popen) -> int:
     """Its exit status, after SIGINT; it has the last word on the screen."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        if freeflow.poll() is None:
-            freeflow.send_signal(signal.SIGINT)
-        return freeflow.wait(END_PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        freeflow.kill()
-        return freeflow.wait()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with state.undisturbed():
+        try:
+            if freeflow.poll() is None:
+                freeflow.send_signal(signal.SIGINT)
+            return freeflow.wait(END_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            freeflow.kill()
+            return freeflow.wait()

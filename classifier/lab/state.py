@@ -7,6 +7,7 @@ gets by taking over a number; the state file says which of them is the one to be
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import classifier
@@ -25,6 +26,7 @@ from classifier.lab import namespaces
 DEFAULT_PREFIX = "freeflow-lab"
 RUN = Path("/run")
 MARK = "FREEFLOW_LAB"
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STATE = "state.json"
 _PREFIX = re.compile(r"freeflow-[a-z0-9-]{1,40}")
 _PATIENCE_S = 3.0  # for a process to end when it is asked to
@@ -116,12 +118,24 @@ def end_processes(prefix: str) -> int:
 
 def remove(prefix: str) -> bool:
     """End the processes, remove namespaces and files, whatever there is of them; whether there was anything."""
-    ended = end_processes(prefix)
-    removed = namespaces.remove(prefix)
-    there = folder(prefix).exists()
-    if there:
-        shutil.rmtree(folder(prefix))
+    with undisturbed():
+        ended = end_processes(prefix)
+        removed = namespaces.remove(prefix)
+        there = folder(prefix).exists()
+        if there:
+            shutil.rmtree(folder(prefix))
     return bool(ended or removed or there)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """A second Ctrl-C, or whatever else would end this process, has to wait until nothing is left half way."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _signal(found: Sequence[int], number: int) -> None:
