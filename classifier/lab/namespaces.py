@@ -1,4 +1,4 @@
-"""Network namespaces through netlink: make them with their links and routes, enter one, read its counters, remove them.
+"""Network namespaces through netlink: make them with their links and routes, enter one, remove them.
 
 Rules of this file: every interface is made inside the lab's namespaces, both ends at once, so the host never sees one. The
 gateway's default route ends in the lab's internet, which has none: nothing leads out. pyroute2 is imported in the functions
@@ -12,7 +12,6 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from classifier.errors import LabError
@@ -43,14 +42,6 @@ QUIET = {"accept_dad": 0, "accept_ra": 0, "router_solicitations": 0, "disable_ip
 _SYSCTL = Path("/proc/sys/net")
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """The kernel's own count of an interface (IFLA_STATS64), both directions; octets with the Ethernet header."""
-
-    frames: int
-    octets: int
-
-
 def roles() -> tuple[str, ...]:
     """What the lab's namespaces are called behind the prefix."""
     return (GATEWAY, INTERNET, *(member.name for member in MEMBERS))
@@ -70,8 +61,7 @@ def make(prefix: str, server_addresses: Sequence[str]) -> None:
     for role in roles():
         _create(namespace(prefix, role))
     with entered(namespace(prefix, GATEWAY)), _netlink() as link:
-        _set("ipv4/ip_forward", 1)
-        _set("ipv6/conf/all/forwarding", 1)
+        _forward()
         _join(link, UPSTREAM, namespace(prefix, INTERNET))
         _address(link, UPSTREAM, NEAR_ADDRESS, LINK_PREFIX)
         _address(link, UPSTREAM, NEAR_LINK_LOCAL, 64)
@@ -86,6 +76,7 @@ def make(prefix: str, server_addresses: Sequence[str]) -> None:
         with entered(namespace(prefix, member.name)), _netlink() as link:
             _set_up_member(link, member)
     with entered(namespace(prefix, INTERNET)), _netlink() as link:
+        _forward()  # what nobody has is unreachable, as a router says, instead of lost
         _address(link, DOWNLINK, FAR_ADDRESS, LINK_PREFIX)
         _address(link, DOWNLINK, FAR_LINK_LOCAL, 64)
         for destination in SUBSCRIBER_NETWORKS:
@@ -130,15 +121,6 @@ def enter(name: str) -> None:
     from pyroute2 import netns  # see the rules of this file
 
     netns.setns(name, flags=0)
-
-
-def counters(prefix: str) -> Counters:
-    """What has passed the gateway's upstream interface."""
-    with entered(namespace(prefix, GATEWAY)), _netlink() as link:
-        statistics = link.get_links(_index(link, UPSTREAM))[0].get_attr("IFLA_STATS64")
-    return Counters(
-        statistics["rx_packets"] + statistics["tx_packets"], statistics["rx_bytes"] + statistics["tx_bytes"]
-    )
 
 
 def _create(name: str) -> None:
@@ -196,6 +178,11 @@ def _default_route(link, interface: str, via: str, via6: str) -> None:
 
 def _index(link, interface: str) -> int:
     return link.link_lookup(ifname=interface)[0]
+
+
+def _forward() -> None:
+    _set("ipv4/ip_forward", 1)
+    _set("ipv6/conf/all/forwarding", 1)
 
 
 def _set(option: str, value: int) -> None:
