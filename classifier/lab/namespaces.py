@@ -35,8 +35,8 @@ NETNS = Path("/run/netns")  # where ip-netns(8) has them, too
 IFA_F_NODAD = 0x02  # linux/if_addr.h: the address is usable at once
 RT_SCOPE_LINK = 253  # linux/rtnetlink.h
 DOWNLINK = "eth0"  # the only interface of a subscriber, and of the internet
-# As segmentation offload would hand up several packets as one, each is limited to one segment.
-ONE_SEGMENT = {"gso_max_segs": 1}
+# What would hand on several packets as one (net/ethtool/common.c, netdev_features_strings); headers count as on a wire.
+JOINING_OFFLOADS = ("tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-generic-segmentation", "rx-gro")
 # Nobody announces or solicits anything by itself, so that what passes is the clients' traffic.
 QUIET = {"accept_dad": 0, "accept_ra": 0, "router_solicitations": 0, "disable_ipv6": 0}
 _SYSCTL = Path("/proc/sys/net")
@@ -151,13 +151,25 @@ def _join(link, interface: str, other: str) -> None:
     """A veth pair: `interface` here, `eth0` in the namespace `other`, both up."""
     descriptor = os.open(NETNS / other, os.O_RDONLY)
     try:
-        peer = {"ifname": DOWNLINK, "net_ns_fd": descriptor, **ONE_SEGMENT}
-        link.link("add", ifname=interface, kind="veth", peer=peer, **ONE_SEGMENT)
+        link.link("add", ifname=interface, kind="veth", peer={"ifname": DOWNLINK, "net_ns_fd": descriptor})
     finally:
         os.close(descriptor)
-    link.link("set", index=_index(link, interface), state="up")
+    _ready(link, interface)
     with entered(other), _netlink() as far:
-        far.link("set", index=_index(far, DOWNLINK), state="up")
+        _ready(far, DOWNLINK)
+
+
+def _ready(link, interface: str) -> None:
+    """Up, without what joins packets."""
+    from pyroute2 import Ethtool  # see the rules of this file
+
+    with contextlib.closing(Ethtool()) as ethtool:
+        offered = ethtool.get_features(interface)
+        for name in JOINING_OFFLOADS:
+            if name in offered.features:
+                offered.features[name].enable = False
+        ethtool.set_features(interface, offered)
+    link.link("set", index=_index(link, interface), state="up")
 
 
 def _address(link, interface: str, address: str, prefix: int) -> None:
