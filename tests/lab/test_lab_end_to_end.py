@@ -22,7 +22,7 @@ from classifier.lab.files import ALLOWANCE_OCTETS
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = f"freeflow-test-{os.getpid()}"
 FOLDER, NETNS = Path("/run") / PREFIX, Path("/run/netns")
-PATIENCE_S = 30
+PATIENCE_S = 60
 COMPILING_S = 300
 ETHERNET_OCTETS, ARP_OCTETS = 14, 28  # IEEE 802.3, 3.1.1; RFC 826 with IPv4
 
@@ -195,7 +195,7 @@ def test_what_is_metered_is_what_the_kernel_counted_and_a_borrowed_name_frees_no
     assert {paid[name]["payer"] for name in ("yixin-telecom", "yixin-mobile-unicom")} == {"operator", "yixin"}
 
 
-def test_nothing_leads_out_of_it(lab):
+def test_nothing_leads_out_of_it_and_down_leaves_nothing(lab):
     program = "import socket, sys; socket.create_connection((sys.argv[1], 443), timeout=5)"
     for address in ("192.88.99.1", "2001:4860::1"):
         done = _inside("chen", sys.executable, "-c", program, address)
@@ -204,9 +204,6 @@ def test_nothing_leads_out_of_it(lab):
         routes = _inside(role, "sh", "-c", "ip route show default; ip -6 route show default", check=True).stdout
         assert bool(routes) == leads
     assert _links() == lab
-
-
-def test_down_leaves_nothing_and_may_be_said_twice(lab):
     assert len(list(NETNS.glob(f"{PREFIX}-*"))) == 8
     assert len(_processes()) == 1
     assert _lab("down").stdout == "the lab is down\n"
