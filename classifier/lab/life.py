@@ -55,7 +55,8 @@ def up(prefix: str) -> Path:
         all_sites = sites(load_catalogue())
         path = write_files(folder)
         write_certificates(folder, [site.name for site in all_sites])
-        namespaces.make(prefix, server_addresses(all_sites))
+        with state.held():
+            namespaces.make(prefix, server_addresses(all_sites))
         state.record(prefix, _start_servers(prefix))
     except BaseException:
         state.remove(prefix)

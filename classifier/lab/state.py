@@ -138,6 +138,16 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Ctrl-C and the like come when this is over: an exception raised in the midst of netlink's callbacks would be lost."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+
 def _signal(found: Sequence[int], number: int) -> None:
     for one in found:
         try:

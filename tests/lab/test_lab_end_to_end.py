@@ -168,6 +168,15 @@ def _metered(out: Path, *traffic: str) -> tuple[dict, tuple[int, int], tuple[int
     return json.loads(out.read_text().splitlines()[-1]), before, after
 
 
+def test_frames_are_packets_as_on_a_wire(lab):
+    """No interface joins packets, so that headers count each time: what `freeflow doctor` would warn of."""
+    doctor = [sys.executable, "-m", "classifier", "doctor", "--json", "-i"]
+    for role, interface in (("gateway", "internet"), ("internet", "eth0"), ("chen", "eth0")):
+        shown = _inside(role, *doctor, interface, cwd=ROOT, check=True)
+        found = {one["what"]: one["state"] for one in json.loads(shown.stdout)["findings"]}
+        assert (found["interface"], found.get("offloads")) == ("ok", None)
+
+
 def test_what_is_metered_is_what_the_kernel_counted_and_a_borrowed_name_frees_nothing(lab, tmp_path):
     if not jit.COMPILED_BEFORE:
         _metered(tmp_path / "rehearsal.json", "--seconds", "1")
