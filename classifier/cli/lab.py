@@ -12,6 +12,7 @@ from argparse import Namespace
 
 from classifier.cli.arguments import Parser, new_command
 from classifier.cli.output import Output, say
+from classifier.lab import DEFAULT_PREFIX, DEFAULT_SECONDS, SECONDS_MAX
 
 EXAMPLES = {
     "lab": """\
@@ -40,7 +41,7 @@ WHAT_TO_LOOK_AT = (
     "And at chen: Alibaba pays for his first 250 kB, and no more."
 )
 EXIT_INTERRUPTED = 128 + 2  # SIGINT, as in main
-_SECONDS, _SECONDS_MAX, _SEED_MAX = 20, 3600, 1 << 63
+_SEED_MAX = 1 << 63
 
 
 def add_command(commands) -> None:
@@ -59,8 +60,8 @@ def add_command(commands) -> None:
         action.add_argument(
             "--prefix",
             metavar="PREFIX",
-            default="freeflow-lab",
-            help="what its namespaces and its folder are called, for a lab beside another (default: freeflow-lab)",
+            default=DEFAULT_PREFIX,
+            help=f"what its namespaces and its folder are called, for a lab beside another (default: {DEFAULT_PREFIX})",
         )
         action.set_defaults(execute=execute)
 
@@ -81,9 +82,9 @@ def _add_traffic(parser: Parser) -> None:
     parser.add_argument(
         "--seconds",
         metavar="S",
-        type=_number(1, _SECONDS_MAX),
-        default=_SECONDS,
-        help=f"for how long, up to {_SECONDS_MAX} (default: {_SECONDS})",
+        type=_number(1, SECONDS_MAX),
+        default=DEFAULT_SECONDS,
+        help=f"for how long, up to {SECONDS_MAX} (default: {DEFAULT_SECONDS})",
     )
 
 
@@ -95,7 +96,7 @@ def execute_up(arguments: Namespace) -> int:
     prefix = _prepare(arguments)
     path = life.up(prefix)
     gateway = namespaces.namespace(prefix, GATEWAY)
-    option = "" if arguments.prefix == "freeflow-lab" else f" --prefix {prefix}"
+    option = "" if prefix == DEFAULT_PREFIX else f" --prefix {prefix}"
     with Output(None) as output:
         output.write(
             [

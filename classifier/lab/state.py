@@ -21,9 +21,8 @@ from pathlib import Path
 
 import classifier
 from classifier.errors import LabError
-from classifier.lab import namespaces
+from classifier.lab import DEFAULT_PREFIX, namespaces
 
-DEFAULT_PREFIX = "freeflow-lab"
 RUN = Path("/run")
 MARK = "FREEFLOW_LAB"
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

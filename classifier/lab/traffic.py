@@ -26,8 +26,6 @@ DEFAULT_MIX = {
     "wikipedia": 1,
     UNKNOWN: 2,
 }
-DEFAULT_SECONDS = 20
-SECONDS_MAX = 3600
 BORROWED_NAME_OF = "facebook"
 _PAUSE_S = 0.6  # between two transfers of a subscriber, on average
 _BORROWED_EVERY_S = 4.0

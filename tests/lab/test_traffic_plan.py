@@ -14,10 +14,11 @@ import pytest
 
 from classifier.catalogue.load import load_catalogue
 from classifier.errors import LabError
+from classifier.lab import DEFAULT_SECONDS
 from classifier.lab.files import ALLOWANCE_OCTETS
 from classifier.lab.http import BODY_OCTETS_MAX
 from classifier.lab.topology import MEMBERS, sites
-from classifier.lab.traffic import DEFAULT_MIX, DEFAULT_SECONDS, make_plan, parse_mix
+from classifier.lab.traffic import DEFAULT_MIX, make_plan, parse_mix
 
 ROOT = Path(__file__).resolve().parents[2]
 SITES = sites(load_catalogue())
