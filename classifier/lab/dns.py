@@ -35,7 +35,7 @@ def respond(query: bytes, addresses: dict[str, Sequence[Address]]) -> bytes | No
         kind, make = (QTYPE.A, A) if address.version == 4 else (QTYPE.AAAA, AAAA)
         if question.qtype == kind:
             reply.add_answer(RR(question.qname, kind, ttl=TTL_S, rdata=make(str(address))))
-    return reply.pack()
+    return bytes(reply.pack())
 
 
 class Resolver(asyncio.DatagramProtocol):

@@ -58,8 +58,20 @@ def existing(prefix: str) -> list[str]:
 
 def make(prefix: str, server_addresses: Sequence[str]) -> None:
     """All namespaces, joined and routed, the servers' addresses with the internet. LabError where that is not permitted."""
+    if not (_SYSCTL / "ipv6").exists():
+        raise LabError("the lab needs IPv6, which is off on this machine; boot it without ipv6.disable=1")
     for role in roles():
         _create(namespace(prefix, role))
+    try:
+        _connect(prefix, server_addresses)
+    except _netlink_error() as error:
+        raise LabError(
+            f"the lab's links cannot be made here ({_reason(error)}); load the module (modprobe veth)"
+        ) from None
+
+
+def _connect(prefix: str, server_addresses: Sequence[str]) -> None:
+    """Links, addresses and routes."""
     with entered(namespace(prefix, GATEWAY)), _netlink() as link:
         _forward()
         _join(link, UPSTREAM, namespace(prefix, INTERNET))
@@ -109,7 +121,11 @@ def entered(name: str) -> Iterator[None]:
 
     if not (NETNS / name).exists():
         raise LabError(f"namespace {name}: is not there; take the lab down and up again (freeflow lab down)")
-    netns.pushns(name)
+    try:
+        netns.pushns(name)
+    except OSError:
+        netns.dropns()  # else the next `popns` would lead to where this one should have
+        raise
     try:
         yield
     finally:
@@ -135,9 +151,8 @@ def _create(name: str) -> None:
     except FileExistsError:
         raise LabError(f"namespace {name}: is there already; remove what is left (freeflow lab down)") from None
     except (OSError, _netlink_error()) as error:
-        reason = error.args[1] if len(error.args) > 1 else error
         mend = "run as root with CAP_SYS_ADMIN and CAP_NET_ADMIN; in a container, start it privileged"
-        raise LabError(f"network namespaces are not permitted here ({reason}); {mend}") from None
+        raise LabError(f"network namespaces are not permitted here ({_reason(error)}); {mend}") from None
 
 
 def _set_up_member(link, member: Member) -> None:
@@ -199,6 +214,11 @@ def _forward() -> None:
 
 def _set(option: str, value: int) -> None:
     (_SYSCTL / option).write_text(str(value))
+
+
+def _reason(error: Exception) -> object:
+    """What the system says: NetlinkError has it where OSError has it."""
+    return error.args[1] if len(error.args) > 1 else error
 
 
 def _netlink():
