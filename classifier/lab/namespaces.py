@@ -148,8 +148,6 @@ def _create(name: str) -> None:
             for option, value in QUIET.items():
                 _set(f"ipv6/conf/default/{option}", value)
             link.link("set", index=_index(link, "lo"), state="up")
-    except FileExistsError:
-        raise LabError(f"namespace {name}: is there already; remove what is left (freeflow lab down)") from None
     except (OSError, _netlink_error()) as error:
         mend = "run as root with CAP_SYS_ADMIN and CAP_NET_ADMIN; in a container, start it privileged"
         raise LabError(f"network namespaces are not permitted here ({_reason(error)}); {mend}") from None

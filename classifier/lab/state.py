@@ -45,7 +45,9 @@ def folder(prefix: str) -> Path:
 
 
 def begin(prefix: str) -> Path:
-    """Take the lab: its folder, new. LabError where it is taken."""
+    """Take the lab: its folder, new. LabError where it is taken, or a namespace of it is left."""
+    if left := namespaces.existing(prefix):
+        raise LabError(f"the lab is up already, or was left half way ({left[0]}); take it down ({_down(prefix)})")
     try:
         folder(prefix).mkdir(mode=0o700)
     except FileExistsError:

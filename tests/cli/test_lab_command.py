@@ -8,7 +8,7 @@ import os
 import pytest
 from command import mistakes, run
 
-from classifier.lab import state
+from classifier.lab import namespaces, state
 
 ACTIONS = ("up", "traffic", "demo", "down")
 
@@ -18,6 +18,7 @@ def nothing_of_the_machine(monkeypatch, tmp_path):
     """Root by what the command is told, a folder of the test's own, and no namespace is looked for."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(state, "RUN", tmp_path)
+    monkeypatch.setattr(namespaces, "NETNS", tmp_path / "netns")
 
 
 @pytest.mark.parametrize("action", ["", *ACTIONS])
@@ -46,13 +47,14 @@ def test_traffic_needs_a_lab_that_is_up(capfd):
     assert mistakes(run(capfd, "lab", "traffic")) == ["the lab is not up; bring it up (freeflow lab up)"]
 
 
+@pytest.mark.parametrize("left", ["freeflow-lab", "netns/freeflow-lab-xu"])
 @pytest.mark.parametrize("action", ["up", "demo"])
-def test_a_lab_that_is_up_is_not_built_again_and_not_touched(capfd, tmp_path, action):
-    (tmp_path / "freeflow-lab").mkdir()
+def test_a_lab_that_is_up_is_not_built_again_and_not_touched(capfd, tmp_path, action, left):
+    (tmp_path / left).mkdir(parents=True)
     line = run(capfd, "lab", action).err.splitlines()[-1]
     assert line.startswith("freeflow: the lab is up already, or was left half way (")
     assert line.endswith("; take it down (freeflow lab down)")
-    assert (tmp_path / "freeflow-lab").is_dir()
+    assert (tmp_path / left).is_dir()
 
 
 @pytest.mark.parametrize(("text", "what"), [(None, "was left half way"), ('{"server": 0}', "servers are gone")])
