@@ -18,7 +18,7 @@ from pathlib import Path
 from classifier.catalogue.load import load_catalogue
 from classifier.errors import LabError
 from classifier.lab import namespaces, state
-from classifier.lab.files import CONFIGURATION, write_files
+from classifier.lab.files import write_files
 from classifier.lab.topology import GATEWAY, INTERNET, MEMBERS, server_addresses, sites
 from classifier.lab.traffic import Plan, make_plan
 
@@ -62,11 +62,6 @@ def up(prefix: str) -> Path:
         state.remove(prefix)
         raise
     return path
-
-
-def configuration(prefix: str) -> Path:
-    """Where the lab's configuration lies."""
-    return state.folder(prefix) / CONFIGURATION
 
 
 def plan_traffic(seed: int, mix: Mapping[str, int], seconds: int) -> Plan:

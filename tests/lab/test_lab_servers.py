@@ -53,24 +53,22 @@ def test_what_is_no_query_gets_no_answer():
 @pytest.fixture
 def port():
     """The web server on the loopback interface, in a thread."""
-    started, ports, loop = threading.Event(), [], asyncio.new_event_loop()
+    started, told = threading.Event(), {}
 
     async def serve():
-        server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        ports.append(server.sockets[0].getsockname()[1])
-        started.set()
-        await server.serve_forever()
+        told["loop"], told["end"] = asyncio.get_running_loop(), asyncio.Event()
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            told["port"] = server.sockets[0].getsockname()[1]
+            started.set()
+            await told["end"].wait()
 
-    def work():
-        with contextlib.suppress(RuntimeError):  # the loop was stopped
-            loop.run_until_complete(serve())
-
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()
     assert started.wait(GIVE_UP_S)
-    yield ports[0]
-    loop.call_soon_threadsafe(loop.stop)
+    yield told["port"]
+    told["loop"].call_soon_threadsafe(told["end"].set)
     thread.join(GIVE_UP_S)
+    assert not thread.is_alive()
 
 
 def test_the_web_server_gives_as_many_octets_as_are_asked_for_and_takes_what_comes(port):
