@@ -25,6 +25,10 @@ class LedgerError(FreeflowError):
     """A ledger that cannot be used: missing, no ledger, of a newer version, in use, full; or a capture that is in it."""
 
 
+class LabError(FreeflowError):
+    """A lab that cannot be used: not permitted, an extra not installed, up already or not up, a server that is gone."""
+
+
 class ConfigurationError(FreeflowError):
     """One or more mistakes in configuration, catalogue or subscriber files.
 

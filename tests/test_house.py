@@ -35,27 +35,37 @@ FLOORS = {
     "campaigns": 5,
     "reports": 6,
     "gateway": 7,
+    "lab": 7,  # a user of the product, like the benches, but one that is installed: only the command line may call it
     "cli": 8,
     "__main__": 9,
 }
-# Modules outside the package, and the only places that may import them.
+# Modules outside the package, and the only places that may import them. The lab is a small world of its own, with hosts in
+# it: what is dangerous beside the metering (other processes, waiting for sockets, protocols) may live there, and only there.
 DANGEROUS = {
     "numba": ("kernels.compiling", "kernels.bundle_type"),
     "llvmlite": ("kernels.compiling", "kernels.bundle_type", "kernels.jit"),
-    "socket": ("capture",),
+    "socket": ("capture", "lab"),
     "mmap": ("capture",),
     "fcntl": ("capture",),
     "select": ("capture",),
-    "pyroute2": ("capture",),
+    "pyroute2": ("capture", "lab"),
+    "subprocess": ("lab",),
+    "asyncio": ("lab",),
+    "selectors": ("lab",),
+    "ssl": ("lab",),
+    "aioquic": ("lab",),
+    "dnslib": ("lab",),
     "sqlite3": ("ledger",),
 }
-CLOCK_ROOMS = ("capture", "cli")
+CLOCK_ROOMS = ("capture", "cli", "lab")
 CLOCKS = {
     "time": {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "localtime", "gmtime", "ctime", "sleep"},
     "datetime": {"now", "utcnow", "today"},
     "date": {"today"},
 }
 KERNELS_MAY_IMPORT = ("kernels", "iana", "records")
+# The lab runs `freeflow` as a person would, so of the package it needs the names and addresses alone.
+LAB_MAY_IMPORT = ("lab", "catalogue", "errors", "validation", "__init__")
 
 
 @dataclass(frozen=True)
@@ -157,6 +167,14 @@ def kernels_know_others(source: Source) -> Iterable[str]:
             yield f"{source.module} imports {name}"
 
 
+def the_lab_knows_others(source: Source) -> Iterable[str]:
+    if source.room != "lab":
+        return
+    for name in own_imports(source):
+        if name.split(".")[0] not in LAB_MAY_IMPORT:
+            yield f"{source.module} imports {name}"
+
+
 def uses_floats_in_rating(source: Source) -> Iterable[str]:
     """Accounting 3.5: volumes are integers and money is Decimal."""
     if source.room != "rating":
@@ -186,6 +204,7 @@ RULES = [
     borrows_numba,
     reads_a_clock,
     kernels_know_others,
+    the_lab_knows_others,
     uses_floats_in_rating,
     is_long,
     has_no_docstring,
@@ -253,6 +272,11 @@ BAD = [
     (imports_dangerous_things, "gateway.bad", "import socket"),
     (imports_dangerous_things, "cli.bad", "from pyroute2 import IPRoute"),
     (imports_dangerous_things, "reports.bad", "import sqlite3"),
+    (imports_dangerous_things, "gateway.bad", "import subprocess"),
+    (imports_dangerous_things, "cli.bad", "import asyncio"),
+    (imports_dangerous_things, "lab.bad", "import sqlite3"),
+    (looks_up, "gateway.bad", "from classifier.lab.life import up"),
+    (the_lab_knows_others, "lab.bad", "from classifier.metering.meter import Meter"),
     (borrows_numba, "kernels.bad", "from classifier.kernels.jit import kernel, numba"),
     (borrows_numba, "kernels.bad", "from classifier.kernels.compiling import compile_kernel"),
     (reads_a_clock, "metering.bad", "import time\nnow = time.time_ns()"),
@@ -279,6 +303,7 @@ GOOD = [
         "gateway.good", DOC + "from classifier.capture.ring import RingSource\nfrom classifier import __version__\n"
     ),
     Source("capture.good", DOC + "import socket\nimport time\nnow = time.time_ns()\n"),
+    Source("lab.good", DOC + "import subprocess\nimport time\nfrom pyroute2 import IPRoute\nnow = time.monotonic()\n"),
     Source("rating.good", DOC + "from datetime import datetime, time\nmidnight = time(0)\n"),
 ]
 

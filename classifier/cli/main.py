@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import classifier
-from classifier.cli import campaign, doctor, flows, programmes, rate, replay, report, run, settle, signatures
+from classifier.cli import campaign, doctor, flows, lab, programmes, rate, replay, report, run, settle, signatures
 from classifier.cli.arguments import Parser
 from classifier.cli.output import say
 from classifier.errors import ConfigurationError, FreeflowError
@@ -67,7 +67,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"freeflow {classifier.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (replay, flows, run, report, settle, campaign, rate, signatures, programmes, doctor):
+    for command in (replay, flows, run, report, settle, campaign, rate, signatures, programmes, doctor, lab):
         command.add_command(commands)
     return parser
 
