@@ -15,6 +15,8 @@ import numpy as np
 
 # One frame as a source lists it. `offset` counts from the start of the buffer handed over with it; `wire_octets` is the
 # frame's length on the wire, `captured_octets` what the buffer holds of it; `link_type` is a LINKTYPE_ number.
+# Where an interface joined packets into one frame (GRO, TSO) `gso_octets` is the payload of each but the last, and
+# `gso_header_octets` the headers that each had, link layer included, 0 where only decoding tells; 0 in files.
 FRAME = np.dtype(
     [
         ("time_ns", "i8"),
@@ -22,6 +24,9 @@ FRAME = np.dtype(
         ("wire_octets", "i8"),
         ("captured_octets", "i4"),
         ("link_type", "i4"),
+        ("gso_octets", "i4"),
+        ("gso_header_octets", "u2"),
+        ("dropped", "u2"),  # 1 where the meter says that the frame may not pass
     ]
 )
 

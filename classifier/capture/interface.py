@@ -41,24 +41,47 @@ class Interface:
         return self.link_kind == "loopback"
 
 
+class Links:
+    """Linux's network interfaces, asked over netlink, in the network namespace of the thread that asks."""
+
+    def __init__(self) -> None:
+        from pyroute2 import IPRoute  # see the rules of this file
+
+        self._netlink = IPRoute()
+
+    def find(self, name: str) -> Interface:
+        """The interface `name` as it is now. InterfaceError if there is none, or its frames are not Ethernet frames."""
+        return _interface(self._find(name))
+
+    def ready(self, name: str, *, bring_up: bool = False) -> Interface:
+        """The same, set up; with `bring_up` it is set up where it is down, else that is an InterfaceError."""
+        link = self._find(name)
+        if not link["flags"] & IFF_UP:
+            if not bring_up:
+                raise InterfaceError(f"interface {name}: is down; bring it up (ip link set {name} up)")
+            _bring_up(self._netlink, link["index"], name)
+            link = self._find(name)
+        return _interface(link)
+
+    def _find(self, name: str) -> dict:
+        link = _find_link(self._netlink, name)
+        _require_ethernet(link, name)
+        return link
+
+    def close(self) -> None:
+        self._netlink.close()
+
+
 def find_interface(name: str, *, bring_up: bool = False) -> Interface:
     """The interface `name`, ready to be captured from; with `bring_up` it is set up where it is down.
 
     Raises InterfaceError if there is none of that name, its frames are not Ethernet frames, it is down (or may not be
     set up), or the process may not capture.
     """
-    from pyroute2 import IPRoute  # see the rules of this file
-
-    with IPRoute() as netlink:
-        link = _find_link(netlink, name)
-        _require_ethernet(link, name)
-        if not link["flags"] & IFF_UP:
-            if not bring_up:
-                raise InterfaceError(f"interface {name}: is down; bring it up (ip link set {name} up)")
-            _bring_up(netlink, link["index"], name)
-            link = _find_link(netlink, name)
+    with closing(Links()) as links:
+        interface = links.ready(name, bring_up=bring_up)
     require_capture_privilege()
-    return _interface(link)
+    return interface
 
 
 def joining_offloads(name: str) -> tuple[str, ...]:
