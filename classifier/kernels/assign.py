@@ -77,7 +77,7 @@ def meter_packet(tables, buffer, packet):
             inspect_datagram(tables, buffer, packet, place, from_server)
         take_part(tables, place, from_server)
         touch(tables, place, ORDER_UDP if packet.protocol == PROTOCOL_UDP else ORDER_OTHER)
-        deliver(tables, place, from_server, packet.octets, 1, tables.state[0].interval, 0)
+        deliver(tables, place, from_server, packet.octets, packet.packets, tables.state[0].interval, 0)
 
 
 @helper
@@ -169,7 +169,7 @@ def meter_segment(tables, buffer, packet, place, from_server):
         close_inspection(tables, place)
     touch(tables, place, order_of(flow, packet))
     after_close = 1 if was_closed and packet.payload_octets > 0 else 0
-    deliver(tables, place, from_server, packet.octets, 1, state.interval, after_close)
+    deliver(tables, place, from_server, packet.octets, packet.packets, state.interval, after_close)
 
 
 @helper
@@ -193,7 +193,7 @@ def meter_fragment(tables, buffer, packet):
         after_close = meter_segment_rest(tables, buffer, packet, place, match & 1)
     take_part(tables, place, match & 1)
     touch(tables, place, np.int64(tables.flows[place].order))
-    deliver(tables, place, match & 1, packet.octets, 1, tables.state[0].interval, after_close)
+    deliver(tables, place, match & 1, packet.octets, packet.packets, tables.state[0].interval, after_close)
 
 
 @helper
@@ -268,5 +268,5 @@ def meter_quoted(tables, packet):
     if flow.icmp_errors >= sent:
         return 0
     flow.icmp_errors += 1
-    deliver(tables, match >> 1, 1 - (match & 1), packet.octets, 1, tables.state[0].interval, 0)
+    deliver(tables, match >> 1, 1 - (match & 1), packet.octets, packet.packets, tables.state[0].interval, 0)
     return 1

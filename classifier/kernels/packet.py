@@ -30,6 +30,7 @@ PACKET = np.dtype(
         ("depth", "i8"),  # tunnels opened so far
         # The IP header.
         ("octets", "i8"),  # what counts (accounting 1.1, 1.2)
+        ("packets", "i8"),  # on the wire: more than one where an interface joined them (kernels.segments)
         ("version", "i8"),
         ("protocol", "i8"),
         ("source_high", "u8"),
