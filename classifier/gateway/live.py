@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from classifier.capture.interface import find_interface
-from classifier.capture.ring import RingSource
 from classifier.gateway.keeping import run_of
 from classifier.gateway.plan import Plan
 from classifier.gateway.session import Outcome, Session
+from classifier.gateway.sources import open_source
 from classifier.ledger.backlog import Backlog
 from classifier.ledger.write import LedgerWriter
 from classifier.records import UsageReport
@@ -29,7 +28,7 @@ class LiveRun:
         self._warn = warn
         self._waited = 0
         self._writer = self._backlog = None
-        self._ring = RingSource(find_interface(interface, bring_up=True))
+        self._ring = open_source(interface, plan.configuration.capture, warn)
         if ledger is not None:
             self._writer = LedgerWriter(ledger)
             self._writer.begin_run(run_of("run", plan))
