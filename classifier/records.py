@@ -42,9 +42,10 @@ STANDING = ("taken_part", "unasked", "after_close", "overflow")
 STANDING_TAKEN_PART, STANDING_UNASKED, STANDING_AFTER_CLOSE, STANDING_OVERFLOW = range(4)
 
 # Where a frame goes that no subscriber is accountable for (accounting 1.5).
-UNMETERED = ("not_ip", "transit", "malformed", "truncated", "unsupported_link", "spoofed")
+UNMETERED = ("not_ip", "transit", "malformed", "truncated", "unsupported_link", "spoofed", "blocked")
 UNMETERED_NOT_IP, UNMETERED_TRANSIT, UNMETERED_MALFORMED, UNMETERED_TRUNCATED, UNMETERED_LINK = range(5)
 UNMETERED_SPOOFED = 5  # with link binding: a subscriber's address over another's line
+UNMETERED_BLOCKED = 6  # in line: not carried
 
 FLOW_END = ("open", "fin", "rst", "idle", "evicted", "reused", "input_end", "handed_on")
 END_OPEN, END_FIN, END_RST, END_IDLE, END_EVICTED, END_REUSED, END_INPUT, END_HANDED_ON = range(8)

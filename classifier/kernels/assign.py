@@ -9,6 +9,7 @@ import numpy as np
 
 from classifier.iana import PORT_DNS, PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_RST, TCP_SYN
 from classifier.kernels.bindings import is_subscriber
+from classifier.kernels.blocking import is_blocked
 from classifier.kernels.connections import begins_connection
 from classifier.kernels.deliver import deliver, take_part
 from classifier.kernels.flows import end_flow, end_if_handed_on, find_flow, flow_tag, open_flow
@@ -62,6 +63,8 @@ def meter_packet(tables, buffer, packet):
         match = open_for_packet(tables, packet)
     place = match >> 1
     from_server = match & 1
+    if tables.block_set.shape[0] > 0 and is_blocked(tables, packet, place):
+        return
     if packet.fragment == 1 and tables.flows[place].subscriber >= 0:
         flow = tables.flows[place]
         if packet.protocol == PROTOCOL_UDP and flow.phase != PHASE_DECIDED and flow.inspected == 0:
@@ -188,6 +191,8 @@ def meter_fragment(tables, buffer, packet):
     if match < 0:
         return
     place = match >> 1
+    if tables.block_set.shape[0] > 0 and is_blocked(tables, packet, place):
+        return
     after_close = 0
     if packet.protocol == PROTOCOL_TCP:
         after_close = meter_segment_rest(tables, buffer, packet, place, match & 1)
@@ -262,6 +267,8 @@ def meter_quoted(tables, packet):
     if match < 0 or (tables.owners.shape[0] > 0 and end_if_handed_on(tables, match >> 1)):
         return 0
     if tables.links.shape[0] > 0 and is_spoofed(tables, packet, match ^ 1):
+        return 1
+    if tables.block_set.shape[0] > 0 and is_blocked(tables, packet, match >> 1):
         return 1
     flow = tables.flows[match >> 1]
     sent = np.int64(flow.server_packets) if match & 1 else np.int64(flow.client_packets)

@@ -38,7 +38,7 @@ from classifier.kernels.state import (
 )
 from classifier.kernels.tcp import close_reason
 from classifier.kernels.watched import is_watched, waits_for_first
-from classifier.records import END_IDLE, END_INPUT, END_OPEN
+from classifier.records import END_IDLE, END_INPUT, END_OPEN, UNMETERED_BLOCKED
 
 FAR_FUTURE_NS = np.int64(2**63 - 1)
 
@@ -61,6 +61,8 @@ def meter_frames(tables, buffer, frames, first, then):
             return status, position
         packet = tables.packets[position & PACKET_MASK]
         meter_frame(tables, octets, packet_time(frame), packet)
+        if packet.status == 1 + UNMETERED_BLOCKED:
+            frame.dropped = 1
         if tables.watched_ports.shape[0] > 0 and is_watched(tables, packet):
             return WATCH, position + 1
     if then == THEN_POST:
