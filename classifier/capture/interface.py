@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import errno
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
 
 from classifier.errors import InterfaceError
 
@@ -23,6 +25,7 @@ JOINING_OFFLOADS = {
     "tx-tcp-segmentation": "tcp-segmentation-offload",
     "tx-generic-segmentation": "generic-segmentation-offload",
 }
+IPV6_SETTINGS = Path("/proc/sys/net/ipv6/conf")
 PRIVILEGE_MEND = "run as root, or give the process CAP_NET_RAW (systemd: AmbientCapabilities=CAP_NET_RAW)"
 
 
@@ -82,6 +85,30 @@ def find_interface(name: str, *, bring_up: bool = False) -> Interface:
         interface = links.ready(name, bring_up=bring_up)
     require_capture_privilege()
     return interface
+
+
+def find_port(name: str) -> Interface:
+    """The interface `name`, set up as a port of an in-line gateway: it has no addresses, and says nothing of its own.
+
+    InterfaceError also where it has an address: the host would answer to what only passes through.
+    """
+    from pyroute2 import IPRoute  # see the rules of this file
+
+    interface = find_interface(name, bring_up=True)
+    with IPRoute() as netlink:
+        addresses = [one.get_attr("IFA_ADDRESS") for one in netlink.get_addr(index=interface.index)]
+    own = [address for address in addresses if not ip_address(address).is_link_local]
+    if own:
+        mend = f"ports in line have none; ip addr flush dev {name}"
+        raise InterfaceError(f"interface {name}: has the address {own[0]}; {mend}")
+    be_quiet(name)
+    return interface
+
+
+def be_quiet(name: str) -> None:
+    """Let an interface say nothing of its own: without IPv6 it announces neither itself nor the groups it listens to."""
+    with suppress(OSError):
+        (IPV6_SETTINGS / name / "disable_ipv6").write_text("1")
 
 
 def joining_offloads(name: str) -> tuple[str, ...]:
