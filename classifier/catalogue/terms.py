@@ -12,12 +12,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
 
-from classifier.catalogue.records import Allowance, Bonus, Catalogue, Eligibility, Programme, Step, Tariff
+from classifier.catalogue.records import CHARGE, Allowance, Bonus, Catalogue, Eligibility, Programme, Step, Tariff
 
 
 def terms_text(programme: Programme) -> str:
     """All that the programme's file says, as JSON."""
-    return _text(_without_file(asdict(programme)))
+    fields = _without_file(asdict(programme))
+    if fields["on_exhausted"] == CHARGE:
+        del fields["on_exhausted"]  # as in the ledgers of versions that knew nothing else
+    return _text(fields)
 
 
 def programme_of(terms: str) -> Programme:
@@ -41,6 +44,7 @@ def programme_of(terms: str) -> Programme:
         priority=found["priority"],
         tariff=None if tariff is None else _tariff(tariff),
         file="the ledger",
+        on_exhausted=found.get("on_exhausted", CHARGE),
     )
 
 

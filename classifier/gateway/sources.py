@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from classifier.capture.interface import find_interface
+from classifier.capture.inline import InlineSource
+from classifier.capture.interface import find_interface, find_port
 from classifier.capture.ring import RingSource
 from classifier.configuration import Capture
+from classifier.gateway.inline import Ports
 
 
-def open_source(interface: str, capture: Capture, say: Callable[[str], None]) -> RingSource:
-    """The ring of one interface, which is set up where it is down; `say` gets a line when it goes down or away, and back."""
+def open_source(where: str | Ports, capture: Capture, say: Callable[[str], None]) -> RingSource | InlineSource:
+    """The ring of one interface, or two ports in line; what is down is set up. `say` gets a line when an interface goes down
+    or away, and when it is back."""
+    if isinstance(where, Ports):
+        return InlineSource(find_port(where.inside), find_port(where.outside), fail_open=where.fail_open, say=say)
     return RingSource(
-        find_interface(interface, bring_up=True),
+        find_interface(where, bring_up=True),
         blocks=capture.ring_blocks,
         block_octets=capture.block_octets,
         block_timeout_ms=capture.block_timeout_ms,

@@ -9,13 +9,14 @@ have a programme in common. A million rows of 100,000 subscribers take 0.6 s of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from classifier.catalogue.records import Programme
 from classifier.rating.allowances import AllowanceKey, Share, Used, Volumes, key_of, split, take
+from classifier.rating.blocking import Case, blocking_routes, used_up
 from classifier.rating.chains import Chain, chain_of, lay
 from classifier.rating.offers import PART_CHARGED, REASONS, Claim, Limit, Route, make_offers, route
 from classifier.rating.order import order_matters
@@ -88,6 +89,20 @@ class Rater:
     def order_matters(self) -> bool:
         """Whether totals depend on which application was used first, so that short intervals are closer to the truth."""
         return order_matters(self._offers, self._application_names, self._profiles)
+
+    def blocked(self, numbers: Iterable[int], used: Used, at_ns: int) -> dict[int, frozenset[Case]]:
+        """What may be carried no further at this moment, for those of these subscribers of whom there is any."""
+        found = {}
+        routes: dict[int, dict[Case, Route]] = {}
+        for number in numbers:
+            profile = int(self._profile_of[number]) if number < len(self._profile_of) else int(self._profile_of[0])
+            if profile not in routes:
+                who = self._profiles[profile]
+                routes[profile] = blocking_routes(self._offers, self._application_names, who, at_ns, self._periods)
+            cases = frozenset(case for case, one in routes[profile].items() if used_up(one, number, used))
+            if cases:
+                found[number] = cases
+        return found
 
     def rate(self, usage: np.ndarray, used: Used) -> Rated:
         """Rate USAGE_ROW rows; `used` is what the allowances have lost so far, and is not changed."""
