@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from classifier.gateway.inline import Ports
 from classifier.gateway.keeping import run_of
 from classifier.gateway.plan import Plan
 from classifier.gateway.session import Outcome, Session
@@ -15,14 +16,19 @@ from classifier.records import UsageReport
 
 
 class LiveRun:
-    """Meters one interface. `stop` may be called from a signal handler; what the ring still holds is metered first.
+    """Meters one interface, or what passes between two ports. `stop` may be called from a signal handler; what has come in by
+    then is metered first.
 
     `ledger`: a transaction an interval. One that fails does not stop the metering: `warn` gets a line when intervals begin to
     wait in memory, and when they are written.
     """
 
     def __init__(
-        self, interface: str, plan: Plan, ledger: Path | None = None, warn: Callable[[str], None] = lambda line: None
+        self,
+        interface: str | Ports,
+        plan: Plan,
+        ledger: Path | None = None,
+        warn: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._on_interval: Callable[[UsageReport], None] | None = None
         self._warn = warn
@@ -39,6 +45,8 @@ class LiveRun:
             ledger=self._writer,
             backlog=self._backlog,
             on_interval=self._tell,
+            in_line=isinstance(interface, Ports),
+            say=warn,
         )
 
     def stop(self) -> None:
