@@ -122,6 +122,37 @@ def joining_offloads(name: str) -> tuple[str, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """What of this host shares an interface's frames: the bridge or bond that it is a port of, the ports that it has itself,
+    and the VLAN interfaces over it, each by name; `routes`: IPv4 or IPv6 packets are forwarded."""
+
+    master: str | None
+    ports: tuple[str, ...]
+    vlans: tuple[str, ...]
+    routes: bool
+
+
+def neighbourhood(name: str) -> Neighbourhood:
+    """What shares the frames of the interface `name`."""
+    from pyroute2 import IPRoute  # see the rules of this file
+
+    with IPRoute() as netlink:
+        links = netlink.get_links()
+    names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in links}
+    (own,) = [link for link in links if link.get_attr("IFLA_IFNAME") == name]
+    over = [
+        link for link in links if link.get_attr("IFLA_LINK") == own["index"] and _interface(link).link_kind == "vlan"
+    ]
+    switches = (Path("/proc/sys/net/ipv4/ip_forward"), Path("/proc/sys/net/ipv6/conf/all/forwarding"))
+    return Neighbourhood(
+        master=names.get(own.get_attr("IFLA_MASTER")),
+        ports=tuple(names[link["index"]] for link in links if link.get_attr("IFLA_MASTER") == own["index"]),
+        vlans=tuple(link.get_attr("IFLA_IFNAME") for link in over),
+        routes=any(switch.exists() and switch.read_text().strip() not in ("", "0") for switch in switches),
+    )
+
+
 def require_capture_privilege() -> None:
     """Raise InterfaceError unless this process may open a packet socket (packet(7): CAP_NET_RAW)."""
     try:

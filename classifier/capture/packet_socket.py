@@ -112,6 +112,14 @@ class PacketSocket:
             self.socket = None
 
 
+def joined_told() -> bool:
+    """Whether this Linux says how many packets an interface joined into a frame."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as probe:
+        probe.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        return True
+    return False
+
+
 def set_up_error(interface: Interface, error: OSError) -> InterfaceError:
     """What was wrong with a packet socket, with the mend."""
     if error.errno in (errno.EPERM, errno.EACCES):
