@@ -7,7 +7,6 @@ come in is metered and sent.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import time
@@ -18,6 +17,7 @@ from classifier.capture.fail_open import FailOpen, take_bridge_away
 from classifier.capture.interface import Interface
 from classifier.capture.packet_socket import set_up_error
 from classifier.capture.port import Port
+from classifier.errors import InterfaceError
 from classifier.iana import LINK_ETHERNET
 
 WAIT_MS = 100
@@ -38,30 +38,36 @@ class InlineSource:
         outside: Interface,
         *,
         fail_open: bool = False,
+        let_in: bool = True,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self._stopping = False
         self.carried_frames = 0
+        self._interfaces = (inside, outside)
+        self._fails_open = fail_open
+        self._fail_open: FailOpen | None = None
+        self._stopping = False
+        self._ports: list[Port] = []
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        with contextlib.ExitStack() as undo:
-            undo.callback(os.close, self._wake)
-            self._ports = []
-            for interface in (inside, outside):
-                try:
-                    self._ports.append(Port(interface, say))
-                except OSError as error:
-                    raise set_up_error(interface, error) from None
-                undo.callback(self._ports[-1].close)
-            take_bridge_away(inside, outside)
-            self._fail_open = FailOpen(inside, outside) if fail_open else None
-            if self._fail_open:
-                undo.callback(self._fail_open.remove)
-            for port, interface in zip(self._ports, (inside, outside), strict=True):
-                try:
-                    port.bind()
-                except OSError as error:
-                    raise set_up_error(interface, error) from None
-            undo.pop_all()
+        try:
+            for interface in self._interfaces:
+                self._ports.append(_port(interface, say))
+            if let_in:
+                self.let_in()
+        except InterfaceError:
+            self.close()
+            raise
+
+    def let_in(self) -> None:
+        """From now on frames are taken; at the start already, but with `let_in` False. What an earlier gateway left for Linux
+        to forward with is taken away."""
+        take_bridge_away(*self._interfaces)
+        if self._fails_open:
+            self._fail_open = FailOpen(*self._interfaces)
+        for port, interface in zip(self._ports, self._interfaces, strict=True):
+            try:
+                port.bind()
+            except OSError as error:
+                raise set_up_error(interface, error) from None
 
     @property
     def problem(self) -> str | None:
@@ -133,3 +139,10 @@ class InlineSource:
             port.close()
         if self._fail_open:
             self._fail_open.release()
+
+
+def _port(interface: Interface, say: Callable[[str], None]) -> Port:
+    try:
+        return Port(interface, say)
+    except OSError as error:
+        raise set_up_error(interface, error) from None

@@ -69,6 +69,7 @@ class RingSource:
         promiscuous: bool = True,
         direction: str = "both",
         batch_frames: int = BATCH_FRAMES,
+        let_in: bool = True,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.problem: str | None = None
@@ -84,8 +85,8 @@ class RingSource:
             self._socket = PacketSocket(interface, direction, promiscuous=promiscuous)
             self._make_ring(blocks, block_octets)
             self._presence = Presence(interface, self._socket.bind, say)
-            # Only now: what comes in from here on lies in the ring.
-            self._socket.bind(interface)
+            if let_in:
+                self.let_in()
         except OSError as error:
             self.close()
             raise set_up_error(interface, error) from None
@@ -94,6 +95,13 @@ class RingSource:
             raise
         if not self.joined_told:
             say(f"interface {interface.name}: Linux does not tell how many packets it joined; switch the offloads off")
+
+    def let_in(self) -> None:
+        """From now on what passes the interface lies in the ring; at the start already, but with `let_in` False."""
+        try:
+            self._socket.bind(self.interface)
+        except OSError as error:
+            raise set_up_error(self.interface, error) from None
 
     @property
     def interface(self) -> Interface:

@@ -57,6 +57,8 @@ class LiveRun:
         session, ring = self._session, self._ring
         self._on_interval = on_interval
         try:
+            session.meter.load()
+            ring.let_in()
             for batch in ring:
                 if batch is None:
                     session.meter.tick(ring.clock_ns())

@@ -12,10 +12,13 @@ from classifier.gateway.inline import Ports
 
 
 def open_source(where: str | Ports, capture: Capture, say: Callable[[str], None]) -> RingSource | InlineSource:
-    """The ring of one interface, or two ports in line; what is down is set up. `say` gets a line when an interface goes down
-    or away, and when it is back."""
+    """The ring of one interface, or two ports in line; what is down is set up, and nothing comes in before `let_in`.
+
+    `say` gets a line when an interface goes down or away, and when it is back.
+    """
     if isinstance(where, Ports):
-        return InlineSource(find_port(where.inside), find_port(where.outside), fail_open=where.fail_open, say=say)
+        ports = find_port(where.inside), find_port(where.outside)
+        return InlineSource(*ports, fail_open=where.fail_open, let_in=False, say=say)
     return RingSource(
         find_interface(where, bring_up=True),
         blocks=capture.ring_blocks,
@@ -23,5 +26,6 @@ def open_source(where: str | Ports, capture: Capture, say: Callable[[str], None]
         block_timeout_ms=capture.block_timeout_ms,
         promiscuous=capture.promiscuous,
         direction=capture.direction,
+        let_in=False,
         say=say,
     )

@@ -164,6 +164,10 @@ class Meter:
             else:
                 self._make_room(status)
 
+    def load(self) -> None:
+        """Load the compiled kernels, or compile them, now and not with the first frame: a live source does not wait."""
+        self._run(THEN_NOTHING)
+
     def tick(self, clock_ns: int) -> None:
         """The time is `clock_ns` though no packet came: close the interval if it is over (a live source)."""
         if self._interval_open and clock_ns >= self._state.interval_end_ns:
