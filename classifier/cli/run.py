@@ -14,7 +14,9 @@ EXAMPLE = """\
 example:
   freeflow run -i eth1 -c freeflow.toml
       meters what passes eth1 and prints the totals at every interval, until Ctrl-C or SIGTERM; what was
-      rated goes to the ledger that [ledger] path or --ledger names"""
+      rated goes to the ledger that [ledger] path or --ledger names
+  freeflow run --inline eth1 eth2 -c freeflow.toml --fail-open
+      forwards between the subscribers' side and the network's, and drops what is barred or blocked"""
 
 
 def add_command(commands) -> None:
