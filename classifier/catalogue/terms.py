@@ -12,15 +12,22 @@ from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
 
-from classifier.catalogue.records import CHARGE, Allowance, Bonus, Catalogue, Eligibility, Programme, Step, Tariff
+from classifier.catalogue.records import (
+    CHARGE,
+    Allowance,
+    Application,
+    Bonus,
+    Catalogue,
+    Eligibility,
+    Programme,
+    Step,
+    Tariff,
+)
 
 
 def terms_text(programme: Programme) -> str:
     """All that the programme's file says, as JSON."""
-    fields = _without_file(asdict(programme))
-    if fields["on_exhausted"] == CHARGE:
-        del fields["on_exhausted"]  # as in the ledgers of versions that knew nothing else
-    return _text(fields)
+    return _text(_fields(programme))
 
 
 def programme_of(terms: str) -> Programme:
@@ -50,12 +57,16 @@ def programme_of(terms: str) -> Programme:
 
 def catalogue_digest(catalogue: Catalogue) -> str:
     """SHA-256 over all applications and programmes, in hexadecimal."""
-    records = [_without_file(asdict(record)) for record in (*catalogue.applications, *catalogue.programmes)]
+    records = [_fields(record) for record in (*catalogue.applications, *catalogue.programmes)]
     return sha256(_text(records).encode()).hexdigest()
 
 
-def _without_file(fields: dict) -> dict:
-    return {name: value for name, value in fields.items() if name != "file"}
+def _fields(record: Application | Programme) -> dict:
+    fields = asdict(record)
+    del fields["file"]
+    if fields.get("on_exhausted") == CHARGE:
+        del fields["on_exhausted"]  # as in the ledgers of versions that knew nothing else
+    return fields
 
 
 def _text(value: object) -> str:
