@@ -55,7 +55,7 @@ class Port:
         self._vectors, self._received = _messages()
         self._out_vectors, self._sent = _messages()
         first = self._buffer.ctypes.data + HEAD_OCTETS - VNET_OCTETS
-        self._vectors["base"] = first + np.arange(SLOTS, dtype=np.uint64) * SLOT_OCTETS
+        self._vectors["address"] = first + np.arange(SLOTS, dtype=np.uint64) * SLOT_OCTETS
         self._vectors["octets"] = SLOT_OCTETS - HEAD_OCTETS
         self._received["control"] = self._controls.ctypes.data + np.arange(SLOTS, dtype=np.uint64) * CONTROL_OCTETS
         self._socket = PacketSocket(interface, "in", promiscuous=True)
@@ -82,7 +82,9 @@ class Port:
         return self._socket.fileno()
 
     def bind(self) -> None:
-        """Let frames in from now on."""
+        """Let frames in from now on, and have the kernels compiled or loaded before."""
+        list_received(self._buffer, self._received, self._controls, 0, SLOT_OCTETS, LINK_ETHERNET, self._frames)
+        list_to_send(self._buffer, self._buffer.ctypes.data, self._frames, 0, self._out_vectors)
         self._socket.bind(self._socket.interface)
 
     def receive(self) -> Batch | None:
@@ -161,7 +163,7 @@ class Port:
 
 def _messages() -> tuple[np.ndarray, np.ndarray]:
     """Messages with a vector each: (VECTOR[SLOTS], MESSAGE[SLOTS])."""
-    vectors, messages = np.zeros(SLOTS, VECTOR), np.zeros(SLOTS, MESSAGE)
+    vectors, messages = np.zeros(SLOTS, VECTOR).view(np.recarray), np.zeros(SLOTS, MESSAGE).view(np.recarray)
     messages["vector"] = vectors.ctypes.data + np.arange(SLOTS, dtype=np.uint64) * VECTOR.itemsize
     messages["vectors"] = 1
     return vectors, messages

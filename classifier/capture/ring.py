@@ -98,6 +98,9 @@ class RingSource:
 
     def let_in(self) -> None:
         """From now on what passes the interface lies in the ring; at the start already, but with `let_in` False."""
+        index_ring_block(
+            self._writable[0], 0, 0, LINK_ETHERNET, 0, self._frames
+        )  # compiled or loaded before anything comes
         try:
             self._socket.bind(self.interface)
         except OSError as error:

@@ -36,11 +36,11 @@ MESSAGE = np.dtype(
         ("vectors", "u8"),
         ("control", "u8"),
         ("control_octets", "u8"),
-        ("flags", "i8"),
+        ("told_flags", "i8"),
         ("octets", "i8"),
     ]
 )
-VECTOR = np.dtype([("base", "u8"), ("octets", "u8")])  # struct iovec
+VECTOR = np.dtype([("address", "u8"), ("octets", "u8")])  # struct iovec
 SOL_SOCKET, SCM_TIMESTAMPNS = 1, 35  # asm-generic/socket.h
 SOL_PACKET, PACKET_AUXDATA = 263, 8
 OCTETS_MASK = 0xFFFFFFFF  # msg_len is half of its word
@@ -133,7 +133,7 @@ def list_to_send(buffer, address, frames, count, vectors):
             cut += 1
             continue
         put_u16(buffer, frame.offset - VNET_OCTETS + 2, np.int64(frame.gso_header_octets))
-        vectors[listed].base = np.uint64(address + frame.offset - VNET_OCTETS)
+        vectors[listed].address = np.uint64(address + frame.offset - VNET_OCTETS)
         vectors[listed].octets = np.uint64(np.int64(frame.captured_octets) + VNET_OCTETS)
         listed += 1
     return listed, cut
