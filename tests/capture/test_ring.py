@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from namespaces import namespace_pair
 
+from classifier.capture import packet_socket
 from classifier.capture import ring as ring_module
 from classifier.capture.interface import find_interface
 from classifier.capture.ring import RingSource
@@ -282,4 +283,20 @@ def test_the_frame_view_is_the_ring_itself(pair):
         assert np.shares_memory(batch.buffer, np.frombuffer(ring._map, np.uint8))
     finally:
         batch = None
+        ring.close()
+
+
+def test_where_linux_does_not_tell_what_was_joined_it_is_said_and_frames_come_all_the_same(pair, monkeypatch):
+    monkeypatch.setattr(packet_socket, "PACKET_VNET_HDR", 9999)  # no such option: as on a Linux without it
+    said: list[str] = []
+    sent = numbered_frames(20)
+    ring = open_ring(pair.left, blocks=4, block_octets=1 << 16, block_timeout_ms=20, say=said.append)
+    try:
+        pair.right.send(sent)
+        received, records = collect(ring, len(sent))
+        assert received == sent
+        assert {int(record.gso_octets) for record in records} == {0}
+        (line,) = said
+        assert "switch the offloads off" in line
+    finally:
         ring.close()
