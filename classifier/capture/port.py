@@ -54,7 +54,12 @@ class Port:
         self._controls = np.zeros((SLOTS, CONTROL_OCTETS), np.uint8)
         self._vectors, self._received = _messages()
         self._out_vectors, self._sent = _messages()
-        first = self._buffer.ctypes.data + HEAD_OCTETS - VNET_OCTETS
+        # What is asked of an array in Python takes microseconds, so it is asked once.
+        self._address = self._buffer.ctypes.data
+        self._received_at = ctypes.c_void_p(self._received.ctypes.data)
+        self._sent_at = self._sent.ctypes.data
+        self._control_room = self._received.view(np.ndarray)["control_octets"]
+        first = self._address + HEAD_OCTETS - VNET_OCTETS
         self._vectors["address"] = first + np.arange(SLOTS, dtype=np.uint64) * SLOT_OCTETS
         self._vectors["octets"] = SLOT_OCTETS - HEAD_OCTETS
         self._received["control"] = self._controls.ctypes.data + np.arange(SLOTS, dtype=np.uint64) * CONTROL_OCTETS
@@ -84,15 +89,13 @@ class Port:
     def bind(self) -> None:
         """Let frames in from now on, and have the kernels compiled or loaded before."""
         list_received(self._buffer, self._received, self._controls, 0, SLOT_OCTETS, LINK_ETHERNET, self._frames)
-        list_to_send(self._buffer, self._buffer.ctypes.data, self._frames, 0, self._out_vectors)
+        list_to_send(self._buffer, self._address, self._frames, 0, self._out_vectors)
         self._socket.bind(self._socket.interface)
 
     def receive(self) -> Batch | None:
         """What has come in, in order, at most SLOTS frames; None where nothing has. Valid until the next call."""
-        self._received["control_octets"] = CONTROL_OCTETS
-        count = _libc.recvmmsg(
-            self.fileno(), self._received.ctypes.data_as(ctypes.c_void_p), SLOTS, socket.MSG_DONTWAIT, None
-        )
+        self._control_room[:] = CONTROL_OCTETS
+        count = _libc.recvmmsg(self.fileno(), self._received_at, SLOTS, socket.MSG_DONTWAIT, None)
         if count < 0:
             error = ctypes.get_errno()
             if error == errno.ENETDOWN:
@@ -107,16 +110,14 @@ class Port:
 
     def forward(self, batch: Batch, other: Port) -> int:
         """Send a batch of this port's, less what may not pass, out of the other; how many frames went."""
-        address = self._buffer.ctypes.data
-        count, cut = list_to_send(self._buffer, address, batch.frames, len(batch.frames), self._out_vectors)
+        count, cut = list_to_send(self._buffer, self._address, batch.frames, len(batch.frames), self._out_vectors)
         if cut:
             other.count_unsent(cut, f"they are longer than {SLOT_OCTETS - HEAD_OCTETS} octets")
-        return other.send(self._sent, count) if count else 0
+        return other.send(self._sent_at, count) if count else 0
 
-    def send(self, messages: np.ndarray, count: int) -> int:
-        """Send `count` messages in their order; how many went."""
+    def send(self, address: int, count: int) -> int:
+        """Send `count` messages (MESSAGE) from this address on, in their order; how many went."""
         first = went = 0
-        address = messages.ctypes.data
         while first < count:
             left = count - first
             place = ctypes.c_void_p(address + first * MESSAGE.itemsize)
