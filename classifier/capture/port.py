@@ -65,8 +65,16 @@ class Port:
         self._received["control"] = self._controls.ctypes.data + np.arange(SLOTS, dtype=np.uint64) * CONTROL_OCTETS
         self._socket = PacketSocket(interface, "in", promiscuous=True)
         try:
-            if not self._socket.joined_told:
-                raise InterfaceError(f"interface {interface.name}: this Linux has no virtio headers (PACKET_VNET_HDR)")
+            self._set_up(interface)
+            self.presence = Presence(interface, self._socket.bind, say)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def _set_up(self, interface: Interface) -> None:
+        if not self._socket.joined_told:
+            raise InterfaceError(f"interface {interface.name}: this Linux has no virtio headers (PACKET_VNET_HDR)")
+        try:
             for level, option, value in (
                 (SOL_PACKET, PACKET_AUXDATA, 1),
                 (socket.SOL_SOCKET, SO_TIMESTAMPNS, 1),
@@ -74,10 +82,9 @@ class Port:
                 (socket.SOL_SOCKET, SO_SNDBUFFORCE, QUEUE_OCTETS),
             ):
                 self._socket.socket.setsockopt(level, option, value)
-            self.presence = Presence(interface, self._socket.bind, say)
-        except BaseException:
-            self._socket.close()
-            raise
+        except PermissionError:
+            mend = "run as root, or give the process CAP_NET_ADMIN beside CAP_NET_RAW"
+            raise InterfaceError(f"interface {interface.name}: may not be a port in line; {mend}") from None
 
     @property
     def name(self) -> str:

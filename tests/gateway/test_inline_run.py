@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from inline_lab import CLIENT_ADDRESS, Lab, inline_lab
-from live_runs import CLIENT, SERVER, Running, freeflow_run, transfer, wait_until
+from live_runs import CLIENT, ROOT, SERVER, Running, freeflow_run, transfer, wait_until
 from namespaces import Namespace
 from pyroute2 import Ethtool
 
@@ -178,6 +179,16 @@ def test_without_fail_open_the_link_is_silent_when_the_process_has_ended(tmp_pat
             assert fetch(lab, 1000, 20)
             run.stop()
         assert not fetch(lab, 1000, 1)
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (util-linux)")
+def test_a_process_that_may_capture_but_not_forward_is_told_what_it_lacks():
+    with inline_lab() as lab:
+        command = ["setpriv", "--bounding-set=-net_admin", sys.executable, "-m", "classifier", "run"]
+        done = lab.gateway.run([*command, "--inline", lab.inside, lab.outside], check=False, cwd=ROOT, timeout=120)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "CAP_NET_ADMIN" in line
 
 
 @pytest.mark.parametrize(
