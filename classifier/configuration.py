@@ -13,7 +13,19 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from classifier.errors import ConfigurationError
 from classifier.records import DHCP_IDENTITIES, LINKS, RADIUS_IDENTITIES
-from classifier.validation import TEXT, Checker, Network, checked, did_you_mean, many, network, one_of, read_toml, table
+from classifier.validation import (
+    FLAG,
+    TEXT,
+    Checker,
+    Network,
+    checked,
+    did_you_mean,
+    many,
+    network,
+    one_of,
+    read_toml,
+    table,
+)
 from classifier.validation import whole_number as whole
 
 # RFC 1918, RFC 6598, RFC 4193, RFC 4291: the subscriber networks where none are configured (accounting 1.4).
@@ -23,6 +35,9 @@ DEFAULT_SUBSCRIBER_NETWORKS: tuple[Network, ...] = tuple(
 )
 BUILTIN_SIGNATURES = "builtin"
 _SECONDS_MAX = 7 * 86400
+DIRECTIONS = ("both", "in", "out")
+# A block has to hold a frame of 64 KiB, as offloads make them, and to be whole pages; these are 4 to 64 KiB.
+BLOCK_OCTETS_LEAST, BLOCK_OCTETS_STEP = 1 << 17, 1 << 16
 DEFAULT_DHCP_IDENTITY = ("mac", "duid")  # what servers always send back
 
 
@@ -104,6 +119,20 @@ class LinkBinding:
 
 
 @dataclass(frozen=True, slots=True)
+class Capture:
+    """`[capture]`: the ring of `run`, `ring_blocks` times `block_octets`, and what of an interface is let into it.
+
+    A block is metered when it is full or `block_timeout_ms` old. `direction`: one of DIRECTIONS, as the interface sees it.
+    """
+
+    ring_blocks: int = 64
+    block_octets: int = 1 << 20
+    block_timeout_ms: int = 100
+    promiscuous: bool = True
+    direction: str = "both"
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything that `freeflow.toml` says. `file` is None where none was given."""
 
@@ -114,6 +143,7 @@ class Configuration:
     dhcp: Dhcp = field(default_factory=Dhcp)
     bindings: Bindings = field(default_factory=Bindings)
     link_binding: LinkBinding = field(default_factory=LinkBinding)
+    capture: Capture = field(default_factory=Capture)
     file: Path | None = None
 
     @property
@@ -130,6 +160,14 @@ def _timezone(text: str) -> str:
         mend = near if near.startswith("did") else "write it like Asia/Shanghai"
         raise ValueError(f'"{text}" is no time zone of the IANA database; {mend}') from None
     return text
+
+
+def _block_octets(octets: int) -> int:
+    if octets % BLOCK_OCTETS_STEP:
+        raise ValueError(
+            f"{octets} is not a multiple of {BLOCK_OCTETS_STEP}; write {octets - octets % BLOCK_OCTETS_STEP}"
+        )
+    return octets
 
 
 _SECONDS = whole(1, _SECONDS_MAX)
@@ -183,6 +221,16 @@ _FILE = Checker(
             "dhcp": table({}, {"servers": many(checked(network)), "identity": many(one_of(*DHCP_IDENTITIES), 1)}),
             "bindings": table({}, {"capacity": whole(1, 1 << 24)}),
             "link_binding": table({"by": one_of(*LINKS)}, {}),
+            "capture": table(
+                {},
+                {
+                    "ring_blocks": whole(2, 1 << 14),
+                    "block_octets": checked(_block_octets, whole(BLOCK_OCTETS_LEAST, 1 << 24)),
+                    "block_timeout_ms": whole(1, 1000),
+                    "promiscuous": FLAG,
+                    "direction": one_of(*DIRECTIONS),
+                },
+            ),
         },
     )
 )
@@ -217,5 +265,6 @@ def load_configuration(path: Path | str | None = None) -> Configuration:
         dhcp=Dhcp(**found.get("dhcp", {})),
         bindings=Bindings(**found.get("bindings", {})),
         link_binding=LinkBinding(**found.get("link_binding", {})),
+        capture=Capture(**found.get("capture", {})),
         file=path,
     )

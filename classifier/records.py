@@ -15,6 +15,8 @@ import numpy as np
 
 # One frame as a source lists it. `offset` counts from the start of the buffer handed over with it; `wire_octets` is the
 # frame's length on the wire, `captured_octets` what the buffer holds of it; `link_type` is a LINKTYPE_ number.
+# Where an interface joined packets into one frame (GRO, TSO) `gso_octets` is the payload of each but the last, and
+# `gso_header_octets` the headers that each had, link layer included, 0 where only decoding tells; 0 in files.
 FRAME = np.dtype(
     [
         ("time_ns", "i8"),
@@ -22,6 +24,9 @@ FRAME = np.dtype(
         ("wire_octets", "i8"),
         ("captured_octets", "i4"),
         ("link_type", "i4"),
+        ("gso_octets", "i4"),
+        ("gso_header_octets", "u2"),
+        ("dropped", "u2"),  # 1 where the meter says that the frame may not pass
     ]
 )
 
@@ -37,9 +42,10 @@ STANDING = ("taken_part", "unasked", "after_close", "overflow")
 STANDING_TAKEN_PART, STANDING_UNASKED, STANDING_AFTER_CLOSE, STANDING_OVERFLOW = range(4)
 
 # Where a frame goes that no subscriber is accountable for (accounting 1.5).
-UNMETERED = ("not_ip", "transit", "malformed", "truncated", "unsupported_link", "spoofed")
+UNMETERED = ("not_ip", "transit", "malformed", "truncated", "unsupported_link", "spoofed", "blocked")
 UNMETERED_NOT_IP, UNMETERED_TRANSIT, UNMETERED_MALFORMED, UNMETERED_TRUNCATED, UNMETERED_LINK = range(5)
 UNMETERED_SPOOFED = 5  # with link binding: a subscriber's address over another's line
+UNMETERED_BLOCKED = 6  # in line: not carried
 
 FLOW_END = ("open", "fin", "rst", "idle", "evicted", "reused", "input_end", "handed_on")
 END_OPEN, END_FIN, END_RST, END_IDLE, END_EVICTED, END_REUSED, END_INPUT, END_HANDED_ON = range(8)

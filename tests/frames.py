@@ -39,6 +39,8 @@ class Sent:
     octets: bytes
     link_type: int = LINK_RAW
     wire_octets: int | None = None
+    gso_octets: int = 0  # as in records.FRAME
+    gso_header_octets: int = 0
 
 
 def read_only(octets: bytes) -> np.ndarray:
@@ -53,7 +55,8 @@ def batch(frames: list[Sent]) -> tuple[np.ndarray, np.recarray]:
     for number, frame in enumerate(frames):
         captured = len(frame.octets)
         wire = captured if frame.wire_octets is None else frame.wire_octets
-        listed[number] = (frame.time_ns, position, wire, captured, frame.link_type)
+        joined = (frame.gso_octets, frame.gso_header_octets, 0)
+        listed[number] = (frame.time_ns, position, wire, captured, frame.link_type, *joined)
         position += captured
     return read_only(b"".join(frame.octets for frame in frames)), listed
 

@@ -166,3 +166,19 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         load_configuration(tmp_path / "freeflow.toml")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         load_configuration(tmp_path)
+
+
+def test_the_ring_is_configured_and_its_mistakes_are_told_with_the_mend(tmp_path):
+    path = tmp_path / "freeflow.toml"
+    path.write_text('[capture]\nring_blocks = 8\nblock_octets = 196608\ndirection = "in"\npromiscuous = false\n')
+    found = load_configuration(path).capture
+    assert (found.ring_blocks, found.block_octets, found.direction, found.promiscuous) == (8, 196608, "in", False)
+    assert (load_configuration(None).capture.direction, load_configuration(None).capture.promiscuous) == ("both", True)
+    told = problems(
+        tmp_path,
+        "[capture]\nring_blocks = 1\nblock_octets = 200000\nblock_timeout_ms = 0\n"
+        'promiscuous = 1\ndirection = "inn"\nrings = 2\n',
+    )
+    assert len(told) == 6
+    assert any("block_octets" in line and "write 196608" in line for line in told)
+    assert len(problems(tmp_path, "[capture]\nblock_octets = 65536\n")) == 1

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import errno
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
 
 from classifier.errors import InterfaceError
 
@@ -23,6 +25,7 @@ JOINING_OFFLOADS = {
     "tx-tcp-segmentation": "tcp-segmentation-offload",
     "tx-generic-segmentation": "generic-segmentation-offload",
 }
+IPV6_SETTINGS = Path("/proc/sys/net/ipv6/conf")
 PRIVILEGE_MEND = "run as root, or give the process CAP_NET_RAW (systemd: AmbientCapabilities=CAP_NET_RAW)"
 
 
@@ -41,24 +44,71 @@ class Interface:
         return self.link_kind == "loopback"
 
 
+class Links:
+    """Linux's network interfaces, asked over netlink, in the network namespace of the thread that asks."""
+
+    def __init__(self) -> None:
+        from pyroute2 import IPRoute  # see the rules of this file
+
+        self._netlink = IPRoute()
+
+    def find(self, name: str) -> Interface:
+        """The interface `name` as it is now. InterfaceError if there is none, or its frames are not Ethernet frames."""
+        return _interface(self._find(name))
+
+    def ready(self, name: str, *, bring_up: bool = False) -> Interface:
+        """The same, set up; with `bring_up` it is set up where it is down, else that is an InterfaceError."""
+        link = self._find(name)
+        if not link["flags"] & IFF_UP:
+            if not bring_up:
+                raise InterfaceError(f"interface {name}: is down; bring it up (ip link set {name} up)")
+            _bring_up(self._netlink, link["index"], name)
+            link = self._find(name)
+        return _interface(link)
+
+    def _find(self, name: str) -> dict:
+        link = _find_link(self._netlink, name)
+        _require_ethernet(link, name)
+        return link
+
+    def close(self) -> None:
+        self._netlink.close()
+
+
 def find_interface(name: str, *, bring_up: bool = False) -> Interface:
     """The interface `name`, ready to be captured from; with `bring_up` it is set up where it is down.
 
     Raises InterfaceError if there is none of that name, its frames are not Ethernet frames, it is down (or may not be
     set up), or the process may not capture.
     """
+    with closing(Links()) as links:
+        interface = links.ready(name, bring_up=bring_up)
+    require_capture_privilege()
+    return interface
+
+
+def find_port(name: str) -> Interface:
+    """The interface `name`, set up as a port of an in-line gateway: it has no addresses, and says nothing of its own.
+
+    InterfaceError also where it has an address: the host would answer to what only passes through.
+    """
     from pyroute2 import IPRoute  # see the rules of this file
 
+    interface = find_interface(name, bring_up=True)
     with IPRoute() as netlink:
-        link = _find_link(netlink, name)
-        _require_ethernet(link, name)
-        if not link["flags"] & IFF_UP:
-            if not bring_up:
-                raise InterfaceError(f"interface {name}: is down; bring it up (ip link set {name} up)")
-            _bring_up(netlink, link["index"], name)
-            link = _find_link(netlink, name)
-    require_capture_privilege()
-    return _interface(link)
+        addresses = [one.get_attr("IFA_ADDRESS") for one in netlink.get_addr(index=interface.index)]
+    own = [address for address in addresses if not ip_address(address).is_link_local]
+    if own:
+        mend = f"ports in line have none; ip addr flush dev {name}"
+        raise InterfaceError(f"interface {name}: has the address {own[0]}; {mend}")
+    be_quiet(name)
+    return interface
+
+
+def be_quiet(name: str) -> None:
+    """Let an interface say nothing of its own: without IPv6 it announces neither itself nor the groups it listens to."""
+    with suppress(OSError):
+        (IPV6_SETTINGS / name / "disable_ipv6").write_text("1")
 
 
 def joining_offloads(name: str) -> tuple[str, ...]:
@@ -69,6 +119,37 @@ def joining_offloads(name: str) -> tuple[str, ...]:
         features = ethtool.get_features(name).features
     return tuple(
         called for feature, called in JOINING_OFFLOADS.items() if feature in features and features[feature].enable
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """What of this host shares an interface's frames: the bridge or bond that it is a port of, the ports that it has itself,
+    and the VLAN interfaces over it, each by name; `routes`: IPv4 or IPv6 packets are forwarded."""
+
+    master: str | None
+    ports: tuple[str, ...]
+    vlans: tuple[str, ...]
+    routes: bool
+
+
+def neighbourhood(name: str) -> Neighbourhood:
+    """What shares the frames of the interface `name`."""
+    from pyroute2 import IPRoute  # see the rules of this file
+
+    with IPRoute() as netlink:
+        links = netlink.get_links()
+    names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in links}
+    (own,) = [link for link in links if link.get_attr("IFLA_IFNAME") == name]
+    over = [
+        link for link in links if link.get_attr("IFLA_LINK") == own["index"] and _interface(link).link_kind == "vlan"
+    ]
+    switches = (Path("/proc/sys/net/ipv4/ip_forward"), Path("/proc/sys/net/ipv6/conf/all/forwarding"))
+    return Neighbourhood(
+        master=names.get(own.get_attr("IFLA_MASTER")),
+        ports=tuple(names[link["index"]] for link in links if link.get_attr("IFLA_MASTER") == own["index"]),
+        vlans=tuple(link.get_attr("IFLA_IFNAME") for link in over),
+        routes=any(switch.exists() and switch.read_text().strip() not in ("", "0") for switch in switches),
     )
 
 

@@ -2,8 +2,8 @@
 
 Linux fills blocks of memory that this process has mapped; a block is handed over as it lies, read-only, and goes back
 to Linux only when the consumer asks for what comes after it. Rules of this file: the consumer is never kept waiting for
-longer than the time-out of a block; what Linux drops is counted; after `stop` nothing more comes in, and everything
-that had come in is handed over.
+longer than the time-out of a block; what Linux drops is counted; an interface that goes down or away is waited for; after
+`stop` nothing more comes in, and everything that had come in is handed over.
 
 Source: linux/if_packet.h, Documentation/networking/packet_mmap.rst; options without a name in Python have theirs here.
 """
@@ -11,20 +11,21 @@ Source: linux/if_packet.h, Documentation/networking/packet_mmap.rst; options wit
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import mmap
 import os
 import select
-import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
 from classifier.capture.batch import BATCH_FRAMES, Batch, frame_list
-from classifier.capture.interface import PRIVILEGE_MEND, Interface
+from classifier.capture.interface import Interface
+from classifier.capture.packet_socket import SOL_PACKET, PacketSocket, set_up_error
+from classifier.capture.presence import Presence
 from classifier.errors import InterfaceError
 from classifier.iana import LINK_ETHERNET
 from classifier.kernels.ring_index import (
@@ -33,32 +34,27 @@ from classifier.kernels.ring_index import (
     BLOCK_STATUS_AT,
     index_ring_block,
 )
+from classifier.kernels.segments import VNET_OCTETS
 
-SOL_PACKET = 263  # linux/socket.h
-PACKET_ADD_MEMBERSHIP, PACKET_RX_RING, PACKET_STATISTICS = 1, 5, 6
-PACKET_VERSION, PACKET_IGNORE_OUTGOING = 10, 23
+MEMORY = Path("/proc/meminfo")
+PACKET_RX_RING, PACKET_VERSION = 5, 10
 TPACKET_V3 = 2
-PACKET_MR_PROMISC = 1
-ETH_P_ALL = 0x0003  # linux/if_ether.h
-SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 TP_STATUS_KERNEL, TP_STATUS_USER = 0, 1
 RING_REQUEST = "7I"  # struct tpacket_req3
-RING_STATISTICS = "3I"  # struct tpacket_stats_v3
-MEMBERSHIP = "iHH8x"  # struct packet_mreq
 FRAME_STEP_OCTETS = 2048  # tp_frame_size: with version 3 only checked to divide a block
 # Linux looks at a block once per time-out and closes it when it finds it for the second time (af_packet.c,
 # prb_retire_rx_blk_timer_expired), so a block that has just begun takes up to two of them, and timers are late.
 DRAIN_TIMEOUTS = 2.5
-REJECT_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)  # one struct sock_filter: BPF_RET | BPF_K, keep 0 octets
 
 
 class RingSource:
     """The frames of one interface, as an iterable of Batch, or None where nothing came within a block's time-out.
 
-    `blocks` times `block_octets` is the memory Linux fills; a block is handed over when it is full or
-    `block_timeout_ms` old. Both directions are captured, as by tcpdump; on the loopback interface, where each frame
-    would come twice, the outgoing copy is left out. `problem` says why the iteration ended by itself, if it did (the
-    interface went down or away). Raises InterfaceError if the ring cannot be set up.
+    `blocks` times `block_octets` is the memory Linux fills; a block is handed over when it is full or `block_timeout_ms`
+    old. `direction`: "both", as by tcpdump, "in" or "out" as the interface sees it; on the loopback interface, where each
+    frame would come twice, the outgoing copy is always left out. `say` gets a line when the interface goes down or away
+    and when it is back. `problem` says why the iteration ended by itself, if it did. Raises InterfaceError if the ring
+    cannot be set up.
     """
 
     link_type = LINK_ETHERNET
@@ -71,50 +67,82 @@ class RingSource:
         block_octets: int = 1 << 20,
         block_timeout_ms: int = 100,
         promiscuous: bool = True,
+        direction: str = "both",
         batch_frames: int = BATCH_FRAMES,
+        let_in: bool = True,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.interface = interface
         self.problem: str | None = None
         self.unlisted_frames = 0
         self._block_timeout_ms = block_timeout_ms
         self._frames = frame_list(batch_frames)
-        self._counters = [0, 0, 0]
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._stopping = False
-        self._socket: socket.socket | None = None
+        self._socket: PacketSocket | None = None
         self._map: mmap.mmap | None = None
+        self._presence: Presence | None = None
         try:
-            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-            self._set_up(blocks, block_octets, promiscuous)
+            self._socket = PacketSocket(interface, direction, promiscuous=promiscuous)
+            self._make_ring(blocks, block_octets)
+            self._presence = Presence(interface, self._socket.bind, say)
+            if let_in:
+                self.let_in()
         except OSError as error:
             self.close()
-            raise InterfaceError(
-                f"interface {interface.name}: {_set_up_message(error, blocks * block_octets)}"
-            ) from None
+            raise set_up_error(interface, error) from None
+        except InterfaceError:
+            self.close()
+            raise
+        if not self.joined_told:
+            say(f"interface {interface.name}: Linux does not tell how many packets it joined; switch the offloads off")
 
-    def _set_up(self, blocks: int, block_octets: int, promiscuous: bool) -> None:
-        """Make the ring, map it, and only then bind: a socket without a protocol receives nothing from elsewhere."""
-        ring = self._socket
+    def let_in(self) -> None:
+        """From now on what passes the interface lies in the ring; at the start already, but with `let_in` False."""
+        index_ring_block(
+            self._writable[0], 0, 0, LINK_ETHERNET, 0, self._frames
+        )  # compiled or loaded before anything comes
+        try:
+            self._socket.bind(self.interface)
+        except OSError as error:
+            raise set_up_error(self.interface, error) from None
+
+    @property
+    def interface(self) -> Interface:
+        """The interface, as it was when it was bound to last."""
+        return self._socket.interface
+
+    @property
+    def joined_told(self) -> bool:
+        """Whether frames that were joined by an offload count as what was on the wire."""
+        return self._socket.joined_told
+
+    def _make_ring(self, blocks: int, block_octets: int) -> None:
+        """Make the ring and map it: a socket without a protocol receives nothing yet."""
+        ring = self._socket.socket
         ring.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V3)
         steps = blocks * (block_octets // FRAME_STEP_OCTETS)
         request = (block_octets, blocks, FRAME_STEP_OCTETS, steps, self._block_timeout_ms, 0, 0)
-        ring.setsockopt(SOL_PACKET, PACKET_RX_RING, struct.pack(RING_REQUEST, *request))
-        self._map = mmap.mmap(ring.fileno(), blocks * block_octets, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+        size = blocks * block_octets
+        if size > available_octets() // 2:
+            raise InterfaceError(f"interface {self.interface.name}: {_no_room(blocks, block_octets)}")
+        try:
+            ring.setsockopt(SOL_PACKET, PACKET_RX_RING, struct.pack(RING_REQUEST, *request))
+            self._map = mmap.mmap(ring.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+        except OSError as error:
+            raise InterfaceError(
+                f"interface {self.interface.name}: {_ring_message(error, blocks, block_octets)}"
+            ) from None
         octets = np.frombuffer(self._map, np.uint8)
         self._headers = octets.view(np.uint32).reshape(blocks, block_octets // 4)
+        # The kernel that lists frames puts VLAN tags back into their place; nobody else may write.
+        self._writable = list(octets.reshape(blocks, block_octets))
         octets = octets.view()
         octets.flags.writeable = False
         self._blocks = list(octets.reshape(blocks, block_octets))
         self._next = 0
-        if self.interface.is_loopback:
-            ring.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-        if promiscuous:
-            membership = struct.pack(MEMBERSHIP, self.interface.index, PACKET_MR_PROMISC, 0)
-            ring.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
-        ring.bind((self.interface.name, ETH_P_ALL))
 
     def __iter__(self) -> Iterator[Batch | None]:
-        """Batches until `stop` is called or the interface is gone; what had come in by then is still handed over."""
+        """Batches until `stop` is called; what had come in by then is still handed over."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN | select.POLLERR)
         poll.register(self._wake, select.POLLIN)
@@ -122,9 +150,10 @@ class RingSource:
             if self._ready():
                 yield from self._hand_over()
                 continue
+            self._presence.look()
             events = dict(poll.poll(self._block_timeout_ms))
             if events.get(self._socket.fileno(), 0) & select.POLLERR:
-                self._note_error()
+                self._note_error(self._socket.take_error())
             elif not events:
                 yield None
         yield from self._drain()
@@ -135,11 +164,12 @@ class RingSource:
     def _hand_over(self) -> Iterator[Batch]:
         """The next block's frames, in as many batches as they need; then the block goes back to Linux."""
         header = self._headers[self._next]
-        block = self._blocks[self._next]
+        octets, block = self._writable[self._next], self._blocks[self._next]
         remaining = int(header[BLOCK_FRAMES_AT // 4])
         position = int(header[BLOCK_FIRST_FRAME_AT // 4])
+        vnet_octets = VNET_OCTETS if self.joined_told else 0
         while remaining:
-            count, position = index_ring_block(block, position, remaining, LINK_ETHERNET, self._frames)
+            count, position = index_ring_block(octets, position, remaining, LINK_ETHERNET, vnet_octets, self._frames)
             if not count:
                 self.unlisted_frames += remaining
                 break
@@ -150,7 +180,7 @@ class RingSource:
 
     def _drain(self) -> Iterator[Batch]:
         """Let nothing more in, and hand over what is there; the block being filled is handed over by its time-out."""
-        self._refuse_frames()
+        self._socket.refuse_frames()
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         deadline = time.monotonic() + DRAIN_TIMEOUTS * self._block_timeout_ms / 1000
@@ -162,16 +192,9 @@ class RingSource:
                 return
             poll.poll(left_ms)
 
-    def _refuse_frames(self) -> None:
-        """Attach a socket filter that keeps nothing, so that a busy link cannot make the end last."""
-        program = ctypes.create_string_buffer(REJECT_ALL, len(REJECT_ALL))
-        filter_program = struct.pack("HP", 1, ctypes.addressof(program))  # struct sock_fprog
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_program)
-
-    def _note_error(self) -> None:
-        error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    def _note_error(self, error: int) -> None:
         if error == errno.ENETDOWN:
-            self.problem = f"interface {self.interface.name}: went down while it was captured from"
+            self._presence.lose()
         elif error:
             self.problem = f"interface {self.interface.name}: {os.strerror(error)} while it was captured from"
 
@@ -186,46 +209,52 @@ class RingSource:
         return time.time_ns()
 
     def statistics(self) -> tuple[int, int, int]:
-        """(received, dropped, freezes) since the start.
+        """(received, dropped, freezes) since the start, whatever became of the interface meanwhile.
 
         Frames that Linux saw for this ring, those of them it had no room for, and how often the ring was full. Once the
         iteration has ended, received less dropped is what was handed over.
         """
-        if self._socket is not None:
-            # Linux starts again at zero with every reading.
-            size = struct.calcsize(RING_STATISTICS)
-            counters = struct.unpack(RING_STATISTICS, self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, size))
-            self._counters = [total + counter for total, counter in zip(self._counters, counters, strict=True)]
-        return tuple(self._counters)
+        return self._socket.statistics()
 
     def close(self) -> None:
         """Give the ring back; the statistics stay readable. A batch still held keeps its memory, nothing else."""
         if self._wake >= 0:
             wake, self._wake = self._wake, -1
             os.close(wake)
-        if self._socket is None:
-            return
         self._stopping = True
-        if self._map is not None:
-            self.statistics()
-        self._socket.close()
-        self._socket = None
+        if self._presence is not None:
+            self._presence.close()
+        if self._socket is not None:
+            self._socket.close()
         ring, self._map = self._map, None
-        self._headers, self._blocks = None, []
+        self._headers, self._blocks, self._writable = None, [], []
         if ring is not None:
             # A view that somebody still holds keeps the memory mapped until it goes.
             with contextlib.suppress(BufferError):
                 ring.close()
 
 
-def _set_up_message(error: OSError, ring_octets: int) -> str:
-    """What went wrong with the ring, with the mend."""
-    if error.errno in (errno.EPERM, errno.EACCES):
-        return f"capturing is not permitted; {PRIVILEGE_MEND}"
+def available_octets() -> int:
+    """What Linux could give away without swapping (proc(5), MemAvailable). A ring can be neither swapped nor reclaimed, and
+    Linux does not refuse one that is too large: it ends other processes until there is room."""
+    with MEMORY.open() as lines:
+        return next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), 1 << 62)
+
+
+def _no_room(blocks: int, block_octets: int) -> str:
+    size = f"{blocks * block_octets / 2**20:g} MiB"
+    return (
+        f"no room for a ring of {size}, {blocks} blocks of {block_octets} octets ({available_octets() >> 20} MiB are "
+        "available, of which a ring may have half); lower [capture] ring_blocks or block_octets"
+    )
+
+
+def _ring_message(error: OSError, blocks: int, block_octets: int) -> str:
+    """Why Linux refused the ring, with the mend."""
     if error.errno in (errno.ENOMEM, errno.ENOBUFS):
-        return f"a ring of {ring_octets >> 20} MiB does not fit into memory; take fewer or smaller blocks"
-    if error.errno in (errno.ENODEV, errno.ENXIO):
-        return "is gone; see ip link"
+        return _no_room(blocks, block_octets)
     if error.errno == errno.ENOPROTOOPT:
-        return "this Linux has no TPACKET_V3 ring that leaves out outgoing frames; it needs Linux 4.20 or later"
-    return f"the capture ring was refused: {error.strerror}; blocks have to be a multiple of {mmap.PAGESIZE} octets"
+        return "this Linux has no TPACKET_V3 ring; it needs Linux 3.2 or later"
+    if error.errno == errno.EINVAL:
+        return f"the ring was refused; [capture] block_octets ({block_octets}) has to be a multiple of {mmap.PAGESIZE}"
+    return f"the ring was refused: {error.strerror}"

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from classifier.catalogue.files import check_name, check_twice, day_alone, record_name
-from classifier.catalogue.records import OPERATOR, Allowance, Bonus, Eligibility, Programme, Step, Tariff
+from classifier.catalogue.records import BLOCK, CHARGE, OPERATOR, Allowance, Bonus, Eligibility, Programme, Step, Tariff
 from classifier.validation import DATE, TEXT, Checker, checked, many, one_of, read_toml, table, table_of, whole_number
 
 DEFAULT_PRIORITY = 100  # programmes that name none come after those that do
@@ -83,6 +83,7 @@ _PROGRAMME = Checker(
             "registered_before": _DAY,
             "accept": one_of("claimed", "verified"),
             "priority": whole_number(0, 1_000_000),
+            "on_exhausted": one_of(CHARGE, BLOCK),
             "tariff": table({"currency": checked(_currency)}, {**_PRICES, "by_operator": table_of(table({}, _PRICES))}),
         },
     )
@@ -127,6 +128,7 @@ def read_programme(file: Path, problems: list[str]) -> Programme | None:
         priority=found.get("priority", DEFAULT_PRIORITY),
         tariff=_tariff(found["tariff"]) if "tariff" in found else None,
         file=str(file),
+        on_exhausted=found.get("on_exhausted", CHARGE),
     )
 
 
@@ -171,6 +173,8 @@ def _terms_at_odds(found: dict, groups: Sequence[Eligibility]) -> list[str]:
         wrong.append("allowances: allowance stands there too; put it into the list and take it away")
     if "registered_before" in found and found.get("enrolment") != "required":
         wrong.append('registered_before: nobody registers here; write enrolment = "required" or take it away')
+    if "on_exhausted" in found and "allowance" not in found and "allowances" not in found:
+        wrong.append("on_exhausted: nothing is ever exhausted here; add an allowance or take it away")
     bonus = found.get("bonus", {})
     if bonus and "allowance" not in found and "allowances" not in found:
         wrong.append("bonus: everything is given without limit already; add an allowance or take the bonus away")

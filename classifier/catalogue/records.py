@@ -13,6 +13,8 @@ from decimal import Decimal
 from classifier.validation import Network
 
 OPERATOR = "operator"  # the payer who owes nobody (contract)
+# What becomes of usage for which nothing is left: the subscriber pays, or an in-line gateway carries it no further.
+CHARGE, BLOCK = "charge", "block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Programme:
     `applications` is "*" or names. `starts` and `ends` (half-open; no end: None) are dates, meaning midnight in the
     operator's time zone, or instants with their offset. `allowances` are taken in order, the bonus last; none: no limit.
     `eligible` empty: everyone; else any one of its groups. `registered_before`: the enrolment has to be of an earlier
-    day. `accept` is "claimed" or "verified", the weakest evidence that is enough.
+    day. `accept` is "claimed" or "verified", the weakest evidence that is enough. `on_exhausted` is CHARGE or BLOCK.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Programme:
     priority: int
     tariff: Tariff | None
     file: str
+    on_exhausted: str = CHARGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,22 @@ from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
 
-from classifier.catalogue.records import Allowance, Bonus, Catalogue, Eligibility, Programme, Step, Tariff
+from classifier.catalogue.records import (
+    CHARGE,
+    Allowance,
+    Application,
+    Bonus,
+    Catalogue,
+    Eligibility,
+    Programme,
+    Step,
+    Tariff,
+)
 
 
 def terms_text(programme: Programme) -> str:
     """All that the programme's file says, as JSON."""
-    return _text(_without_file(asdict(programme)))
+    return _text(_fields(programme))
 
 
 def programme_of(terms: str) -> Programme:
@@ -41,17 +51,22 @@ def programme_of(terms: str) -> Programme:
         priority=found["priority"],
         tariff=None if tariff is None else _tariff(tariff),
         file="the ledger",
+        on_exhausted=found.get("on_exhausted", CHARGE),
     )
 
 
 def catalogue_digest(catalogue: Catalogue) -> str:
     """SHA-256 over all applications and programmes, in hexadecimal."""
-    records = [_without_file(asdict(record)) for record in (*catalogue.applications, *catalogue.programmes)]
+    records = [_fields(record) for record in (*catalogue.applications, *catalogue.programmes)]
     return sha256(_text(records).encode()).hexdigest()
 
 
-def _without_file(fields: dict) -> dict:
-    return {name: value for name, value in fields.items() if name != "file"}
+def _fields(record: Application | Programme) -> dict:
+    fields = asdict(record)
+    del fields["file"]
+    if fields.get("on_exhausted") == CHARGE:
+        del fields["on_exhausted"]  # as in the ledgers of versions that knew nothing else
+    return fields
 
 
 def _text(value: object) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from classifier.catalogue.records import OPERATOR, Eligibility, Programme, Step, Tariff
+from classifier.catalogue.records import BLOCK, OPERATOR, Eligibility, Programme, Step, Tariff
 from classifier.rating.explain import Explained
 from classifier.rating.offers import make_offers
 from classifier.rating.periods import Periods
@@ -47,6 +47,7 @@ def programme_json(programme: Programme) -> dict:
         "registered_before": _day(programme.registered_before),
         "accept": programme.accept,
         "priority": programme.priority,
+        "on_exhausted": programme.on_exhausted,
         "tariff": programme.tariff and _tariff_json(programme.tariff),
         "file": programme.file,
     }
@@ -83,6 +84,7 @@ def show_lines(programme: Programme, width: int) -> list[Line]:
         ("covers", "every application" if programme.applications == "*" else ", ".join(programme.applications)),
         ("costs", _rate_text(programme.rate_percent)),
         ("gives", _gives_text(programme)),
+        ("used up", _used_up_text(programme)),
         ("for", _eligible_text(programme.eligible)),
         ("enrolment", _enrolment_text(programme)),
         ("dates", _dates_text(programme)),
@@ -93,6 +95,14 @@ def show_lines(programme: Programme, width: int) -> list[Line]:
     ):
         lines += _paragraph(label, text, width)
     return lines
+
+
+def _used_up_text(programme: Programme) -> str:
+    if not programme.allowances:
+        return "never"
+    if programme.on_exhausted == BLOCK:
+        return "offers after it pay; where there is none, an in-line gateway blocks what is left, else it is charged"
+    return "offers after it pay, then the subscriber"
 
 
 def explain_json(

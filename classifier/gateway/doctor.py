@@ -12,7 +12,10 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from classifier.capture.interface import find_interface, joining_offloads
+from classifier.capture.interface import find_interface, joining_offloads, neighbourhood
+from classifier.capture.packet_socket import joined_told
+from classifier.capture.ring import available_octets
+from classifier.configuration import Capture
 from classifier.detection.ciphers import CipherLibrary
 from classifier.errors import ConfigurationError, FreeflowError
 from classifier.gateway.plan import Plan, load_plan
@@ -51,7 +54,7 @@ def examine(config: str | None, ledger: Path | None, interface: str | None, toda
     if ledger is not None:
         found += _ledger(ledger)
     if interface is not None:
-        found += _interface(interface)
+        found += _interface(interface, plan.configuration.capture if plan else Capture())
     return found
 
 
@@ -129,15 +132,49 @@ def _ledger(path: Path) -> Iterator[Finding]:
         yield Finding(WARNING, "disk", f"{free >> 20} MiB are left in {folder}; make room, or move the ledger")
 
 
-def _interface(name: str) -> Iterator[Finding]:
+def _interface(name: str, capture: Capture) -> Iterator[Finding]:
     try:
         interface = find_interface(name)
     except FreeflowError as error:
         yield Finding(FAULT, "interface", str(error))
         return
     yield Finding(OK, "interface", f"{name}: up, {interface.link_kind}, MTU {interface.mtu}; capturing is permitted")
+    yield from _offloads(name)
+    yield from _seen_twice(name, capture)
+    ring, room = capture.ring_blocks * capture.block_octets, available_octets() // 2
+    if ring > room:
+        text = f"a ring of {ring >> 20} MiB has room for {room >> 20}; lower [capture] ring_blocks or block_octets"
+        yield Finding(FAULT, "ring", text)
+    else:
+        yield Finding(OK, "ring", f"{ring >> 20} MiB in {capture.ring_blocks} blocks")
+
+
+def _offloads(name: str) -> Iterator[Finding]:
     joining = joining_offloads(name)
-    if joining:
-        off = " ".join(f"{offload} off" for offload in joining)
-        text = f"{name} joins packets, whose headers then count once instead of each time; ethtool -K {name} {off}"
-        yield Finding(WARNING, "offloads", text)
+    if not joining:
+        return
+    if joined_told():
+        text = f"{name} joins packets, and Linux tells how many: they count as on the wire"
+        yield Finding(OK, "offloads", text)
+        return
+    off = " ".join(f"{offload} off" for offload in joining)
+    text = f"{name} joins packets, whose headers then count once instead of each time; ethtool -K {name} {off}"
+    yield Finding(WARNING, "offloads", text)
+
+
+def _seen_twice(name: str, capture: Capture) -> Iterator[Finding]:
+    """Frames that this host passes on are seen once more on their way out."""
+    around = neighbourhood(name)
+    if around.master:
+        text = f"{name} is a port of {around.master}: what goes on to another port is seen there, too; capture on one alone"
+        yield Finding(WARNING, "seen twice", text)
+    if around.ports:
+        ports = ", ".join(around.ports[:SHOWN])
+        text = f"{name} has the ports {ports}, on which its frames are seen, too; capture on {name} or on one port, not both"
+        yield Finding(WARNING, "seen twice", text)
+    if around.vlans and around.routes and capture.direction == "both":
+        text = (
+            f"this host routes between {', '.join(around.vlans[:SHOWN])} over {name}: what comes in and goes out again "
+            'counts twice; write direction = "in" under [capture]'
+        )
+        yield Finding(WARNING, "seen twice", text)

@@ -5,31 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from classifier.capture.interface import find_interface
-from classifier.capture.ring import RingSource
+from classifier.gateway.inline import Ports
 from classifier.gateway.keeping import run_of
 from classifier.gateway.plan import Plan
 from classifier.gateway.session import Outcome, Session
+from classifier.gateway.sources import open_source
 from classifier.ledger.backlog import Backlog
 from classifier.ledger.write import LedgerWriter
 from classifier.records import UsageReport
 
 
 class LiveRun:
-    """Meters one interface. `stop` may be called from a signal handler; what the ring still holds is metered first.
+    """Meters one interface, or what passes between two ports. `stop` may be called from a signal handler; what has come in by
+    then is metered first.
 
     `ledger`: a transaction an interval. One that fails does not stop the metering: `warn` gets a line when intervals begin to
     wait in memory, and when they are written.
     """
 
     def __init__(
-        self, interface: str, plan: Plan, ledger: Path | None = None, warn: Callable[[str], None] = lambda line: None
+        self,
+        interface: str | Ports,
+        plan: Plan,
+        ledger: Path | None = None,
+        warn: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._on_interval: Callable[[UsageReport], None] | None = None
         self._warn = warn
         self._waited = 0
         self._writer = self._backlog = None
-        self._ring = RingSource(find_interface(interface, bring_up=True))
+        self._ring = open_source(interface, plan.configuration.capture, warn)
         if ledger is not None:
             self._writer = LedgerWriter(ledger)
             self._writer.begin_run(run_of("run", plan))
@@ -40,6 +45,8 @@ class LiveRun:
             ledger=self._writer,
             backlog=self._backlog,
             on_interval=self._tell,
+            in_line=isinstance(interface, Ports),
+            say=warn,
         )
 
     def stop(self) -> None:
@@ -50,6 +57,8 @@ class LiveRun:
         session, ring = self._session, self._ring
         self._on_interval = on_interval
         try:
+            session.meter.load()
+            ring.let_in()
             for batch in ring:
                 if batch is None:
                     session.meter.tick(ring.clock_ns())

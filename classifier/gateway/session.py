@@ -14,6 +14,7 @@ from classifier.detection.flows import flow_records
 from classifier.errors import ConservationError
 from classifier.gateway.calendar import Calendar
 from classifier.gateway.gathering import Gathered
+from classifier.gateway.inline import Gate
 from classifier.gateway.keeping import Keeper, LedgerAllowances
 from classifier.gateway.labels import BEYOND_LABEL, subscriber_labels
 from classifier.gateway.plan import Plan
@@ -39,7 +40,7 @@ class Session:
     `interval_seconds` None: intervals are as long as can be, which changes no total; but with a ledger, and under offers to
     which the order of usage matters, they are the configured ones. `ledger`: where what was rated is kept, and where
     allowances go on from; `backlog`: keeps what the ledger does not take at once. `on_interval` gets the totals so far
-    whenever an interval is over and written.
+    whenever an interval is over and written. `in_line`: what is used up or barred is marked as dropped (`inline.Gate`).
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class Session:
         ledger: LedgerWriter | None = None,
         backlog: Backlog | None = None,
         on_interval: Callable[[UsageReport], None] | None = None,
+        in_line: bool = False,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._plan = plan
         self._rater = rater = plan.rater()
@@ -91,7 +94,9 @@ class Session:
             seed=seed,
             watcher=self._watch,
             link_binding=plan.configuration.link_binding.by,
+            blocked_applications=len(self._application_names) if in_line else 0,
         )
+        self._gate = Gate(rater, plan.subscribers, self.meter.block, say) if in_line else None
 
     def usage(self, rows: np.ndarray) -> None:
         self._gathered.add(rows)
@@ -106,6 +111,8 @@ class Session:
             self._keeper.know(usage)
         rated = self._rater.rate(usage, self._used)
         self._used.update(rated.used)
+        if self._gate:
+            self._gate.renew(rated.exhausted, self._used, end_ns)
         self._tally.add(rated)
         if self._keeper:
             self._keeper.keep(start_ns, end_ns, rated, self.meter.totals())

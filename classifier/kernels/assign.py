@@ -9,6 +9,7 @@ import numpy as np
 
 from classifier.iana import PORT_DNS, PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_RST, TCP_SYN
 from classifier.kernels.bindings import is_subscriber
+from classifier.kernels.blocking import is_blocked
 from classifier.kernels.connections import begins_connection
 from classifier.kernels.deliver import deliver, take_part
 from classifier.kernels.flows import end_flow, end_if_handed_on, find_flow, flow_tag, open_flow
@@ -50,7 +51,7 @@ def meter_packet(tables, buffer, packet):
         packet.destination_port,
         packet.protocol,
     )
-    plain = tables.owners.shape[0] == 0 and tables.links.shape[0] == 0
+    plain = tables.owners.shape[0] == 0 and tables.links.shape[0] == 0 and tables.block_set.shape[0] == 0
     if match < 0 or not plain or not meter_middle(tables, buffer, packet, match):
         meter_step_by_step(tables, buffer, packet, match)
 
@@ -71,6 +72,8 @@ def meter_step_by_step(tables, buffer, packet, match):
         match = open_for_packet(tables, packet)
     place = match >> 1
     from_server = match & 1
+    if tables.block_set.shape[0] > 0 and is_blocked(tables, packet, place):
+        return
     if packet.fragment == 1 and tables.flows[place].subscriber >= 0:
         flow = tables.flows[place]
         if packet.protocol == PROTOCOL_UDP and flow.phase != PHASE_DECIDED and flow.inspected == 0:
@@ -86,7 +89,7 @@ def meter_step_by_step(tables, buffer, packet, match):
             inspect_datagram(tables, buffer, packet, place, from_server)
         take_part(tables, place, from_server)
         touch(tables, place, ORDER_UDP if packet.protocol == PROTOCOL_UDP else ORDER_OTHER)
-        deliver(tables, place, from_server, packet.octets, 1, tables.state[0].interval, 0)
+        deliver(tables, place, from_server, packet.octets, packet.packets, tables.state[0].interval, 0)
     tables.flows[place].middle = middle_of(tables.flows[place])
 
 
@@ -179,7 +182,7 @@ def meter_segment(tables, buffer, packet, place, from_server):
         close_inspection(tables, place)
     touch(tables, place, order_of(flow, packet))
     after_close = 1 if was_closed and packet.payload_octets > 0 else 0
-    deliver(tables, place, from_server, packet.octets, 1, state.interval, after_close)
+    deliver(tables, place, from_server, packet.octets, packet.packets, state.interval, after_close)
 
 
 @helper
@@ -198,12 +201,14 @@ def meter_fragment(tables, buffer, packet):
     if match < 0:
         return
     place = match >> 1
+    if tables.block_set.shape[0] > 0 and is_blocked(tables, packet, place):
+        return
     after_close = 0
     if packet.protocol == PROTOCOL_TCP:
         after_close = meter_segment_rest(tables, buffer, packet, place, match & 1)
     take_part(tables, place, match & 1)
     touch(tables, place, np.int64(tables.flows[place].order))
-    deliver(tables, place, match & 1, packet.octets, 1, tables.state[0].interval, after_close)
+    deliver(tables, place, match & 1, packet.octets, packet.packets, tables.state[0].interval, after_close)
 
 
 @helper
@@ -273,10 +278,12 @@ def meter_quoted(tables, packet):
         return 0
     if tables.links.shape[0] > 0 and is_spoofed(tables, packet, match ^ 1):
         return 1
+    if tables.block_set.shape[0] > 0 and is_blocked(tables, packet, match >> 1):
+        return 1
     flow = tables.flows[match >> 1]
     sent = np.int64(flow.server_packets) if match & 1 else np.int64(flow.client_packets)
     if flow.icmp_errors >= sent:
         return 0
     flow.icmp_errors += 1
-    deliver(tables, match >> 1, 1 - (match & 1), packet.octets, 1, tables.state[0].interval, 0)
+    deliver(tables, match >> 1, 1 - (match & 1), packet.octets, packet.packets, tables.state[0].interval, 0)
     return 1

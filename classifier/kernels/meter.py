@@ -18,6 +18,7 @@ from classifier.kernels.names import SHOWN_OCTETS
 from classifier.kernels.octets import address, prefetch_flow, prefetch_octets, prefetch_packet
 from classifier.kernels.order import order_oldest
 from classifier.kernels.packet import decode
+from classifier.kernels.segments import count_segments
 from classifier.kernels.settle import post_open
 from classifier.kernels.state import (
     DONE,
@@ -69,6 +70,9 @@ def decode_frames(tables, buffer, frames, first, end, packets):
             frame.link_type,
             tables,
         )
+        packet.packets = 1
+        if frame.gso_octets > 0:
+            count_segments(packet, frame)
         if packet.status == 0:
             packet.tag = flow_tag(
                 seed,
@@ -171,11 +175,11 @@ def meter_frame(tables, buffer, time_ns, packet):
         expire(tables)
     if state.flow_count > state.flow_capacity:
         evict(tables)
-    state.observed_frames += 1
+    state.observed_frames += packet.packets
     state.observed_octets += packet.octets
     status = packet.status
     if status != 0:
-        tables.unmetered_frames[status - 1] += 1
+        tables.unmetered_frames[status - 1] += packet.packets
         tables.unmetered_octets[status - 1] += packet.octets
     elif packet.fragment == 2:
         meter_fragment(tables, buffer, packet)

@@ -84,18 +84,19 @@ def meter_middle(tables, buffer, packet, match):
     elif kind == MIDDLE_QUIC and may_begin_connection(buffer, packet):
         return 0
     octets = packet.octets
+    packets = packet.packets
     flow.server_octets += octets * from_server
-    flow.server_packets += from_server
+    flow.server_packets += packets * from_server
     flow.client_octets += octets * (1 - from_server)
-    flow.client_packets += 1 - from_server
+    flow.client_packets += packets * (1 - from_server)
     flow.took_part |= from_server ^ flow.subscriber_is_client
     flow.last_ns = state.clock_ns
     order_touch(tables, place, np.int64(flow.order))
     if flow.subscriber < 0:
-        tables.unmetered_frames[UNMETERED_TRANSIT] += 1
+        tables.unmetered_frames[UNMETERED_TRANSIT] += packets
         tables.unmetered_octets[UNMETERED_TRANSIT] += octets
         return 1
-    state.metered_frames += 1
+    state.metered_frames += packets
     state.metered_octets += octets
-    count_held(tables, flow, from_server, octets, 1)
+    count_held(tables, flow, from_server, octets, packets)
     return 1

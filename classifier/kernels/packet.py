@@ -32,6 +32,7 @@ PACKET = whole_lines(
         ("protocol", "i8"),
         ("version", "i8"),
         ("octets", "i8"),  # what counts (accounting 1.1, 1.2)
+        ("packets", "i8"),  # on the wire: more than one where an interface joined them (kernels.segments)
         ("time_ns", "i8"),
         # What became of the walk: 0, or 1 + UNMETERED code; the flow's hash (flows.flow_tag).
         ("status", "i8"),

@@ -131,7 +131,7 @@ def link_place(tables, number, version, high, low):
 @helper
 def count_spoofed(tables, packet):
     """The packet's one place. Nothing that it says is heeded further, as its status shows."""
-    tables.unmetered_frames[UNMETERED_SPOOFED] += 1
+    tables.unmetered_frames[UNMETERED_SPOOFED] += packet.packets
     tables.unmetered_octets[UNMETERED_SPOOFED] += packet.octets
     packet.status = 1 + UNMETERED_SPOOFED
     return 1

@@ -6,7 +6,7 @@ frame. What leaves the tables goes to a sink, in the order in which it happened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,8 +31,9 @@ from classifier.kernels.state import (
     WATCH,
 )
 from classifier.metering.bindings import Change, Watcher, observe, write_changes
+from classifier.metering.blocking import Cases, write_blocks
 from classifier.metering.tables import Limits, make_packets, make_tables
-from classifier.records import EVIDENCE, UNMETERED
+from classifier.records import EVIDENCE, UNMETERED, UNMETERED_BLOCKED
 
 NO_OCTETS = np.zeros(0, np.uint8)
 NO_OCTETS.flags.writeable = False
@@ -103,7 +104,8 @@ class Meter:
     `intervals(clock_ns)` gives the interval [start, end) that holds an instant. `ciphers` opens QUIC's Initials; no other
     meter may have it. `log_flows`: give ended flows to the sink too. `seed` fixes the hashes; nothing that is
     reported depends on it. `watcher` reads what gives addresses to subscribers. `link_binding`, one of LINKS: what comes
-    with another line's identity is unmetered as spoofed.
+    with another line's identity is unmetered as spoofed. `blocked_applications`: how many applications there are, where some
+    may be blocked (`block`).
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class Meter:
         seed: int | None = None,
         watcher: Watcher | None = None,
         link_binding: str | None = None,
+        blocked_applications: int = 0,
     ) -> None:
         self._tables = make_tables(
             lookup,
@@ -131,8 +134,10 @@ class Meter:
             seed=seed,
             watched=watcher.watched if watcher else None,
             link_binding=link_binding,
+            blocked_applications=blocked_applications,
         )
         self._watcher = watcher
+        self._blocks = blocked_applications > 0
         self._packets = make_packets(DECODED_FRAMES_WATCHED if watcher else DECODED_FRAMES)
         self._told_by_mac = link_binding == "mac"
         self._state = self._tables.state[0]
@@ -151,7 +156,10 @@ class Meter:
             end = min(first + packets.size, frames.size)
             while first < end:
                 self.decode(buffer, frames, first, end, packets)
-                first += self.feed_decoded(buffer, packets, end - first)
+                count = self.feed_decoded(buffer, packets, end - first)
+                if self._blocks:
+                    frames["dropped"][first : first + count] = packets["status"][:count] == 1 + UNMETERED_BLOCKED
+                first += count
 
     @property
     def decodes_ahead(self) -> bool:
@@ -184,10 +192,19 @@ class Meter:
             else:
                 self._make_room(status)
 
+    def load(self) -> None:
+        """Load the compiled kernels, or compile them, now and not with the first frame: a live source does not wait."""
+        self._run(THEN_NOTHING)
+
     def tick(self, clock_ns: int) -> None:
         """The time is `clock_ns` though no packet came: close the interval if it is over (a live source)."""
         if self._interval_open and clock_ns >= self._state.interval_end_ns:
             self._next_interval(clock_ns)
+
+    def block(self, blocked: Mapping[int, Cases]) -> int:
+        """From the next frame on this is blocked, by subscriber number, and nothing else; `dropped` in the list of frames says
+        which frames are. Returns for how many subscribers there was no room: theirs passes."""
+        return write_blocks(self._tables, blocked)
 
     def finish(self) -> None:
         """The input has ended: end all flows and give everything to the sink."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from classifier.errors import ConfigurationError
 from classifier.kernels.bindings import CHANGE, CHANGES, OWNER, make_bound
+from classifier.kernels.blocking import EVIDENCES, SETS
 from classifier.kernels.bundle import Bundle
 from classifier.kernels.ciphers import DATAGRAM_OCTETS, ROOM_OCTETS, Ciphers
 from classifier.kernels.dns import ANSWER, ANSWERS
@@ -164,11 +165,13 @@ def make_tables(
     seed: int | None,
     watched: Watched | None = None,
     link_binding: str | None = None,
+    blocked_applications: int = 0,
 ) -> Bundle:
     """Fresh tables. `listed_subscribers` of them have the numbers 1 … n; `seed` None takes a secret one.
 
     `cipher_addresses` i8[ADDRESSES]: what opens QUIC's Initials (kernels.ciphers), kept by whoever made them.
     `watched`: what may give addresses to subscribers, None nothing. `link_binding`: one of LINKS, None is off.
+    `blocked_applications`: how many applications there are where some may be blocked, else 0.
     """
     if not 1 <= limits.flows <= FLOW_CAPACITY_LIMIT:
         raise ConfigurationError(f"[flows] capacity: {limits.flows} is not between 1 and {FLOW_CAPACITY_LIMIT}")
@@ -256,6 +259,8 @@ def make_tables(
         links=_records(subscribers if link_binding else 0, LINK),
         link_index=np.zeros(_power_of_two(subscribers) if link_binding else 1, np.int32),
         link_by=LINKS.index(link_binding) + 1 if link_binding else 0,
+        block_set=np.zeros(subscribers if blocked_applications else 0, np.uint8),
+        block_cells=np.zeros((SETS if blocked_applications else 0, blocked_applications * EVIDENCES), np.uint8),
         lookup=lookup,
     )
     return Bundle(tables)

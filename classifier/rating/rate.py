@@ -9,7 +9,7 @@ benches/README.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from math import prod
@@ -19,6 +19,7 @@ import numpy as np
 from classifier.catalogue.records import Programme
 from classifier.distinct import distinct, distinct_times
 from classifier.rating.allowances import AllowanceKey, AllowancePeriod, Volumes, period_of
+from classifier.rating.blocking import Case, blocking_routes, used_up
 from classifier.rating.figures import Figures, UsedColumns
 from classifier.rating.offers import PART_CHARGED, REASONS, Route, make_offers, route
 from classifier.rating.order import order_matters
@@ -100,6 +101,19 @@ class Rater:
     def order_matters(self) -> bool:
         """Whether totals depend on which application was used first, so that short intervals are closer to the truth."""
         return order_matters(self._offers, self.application_names, self.profiles)
+
+    def blocked(self, numbers: Iterable[int], used: UsedColumns, at_ns: int) -> dict[int, frozenset[Case]]:
+        """What may be carried no further at this moment, for those of these subscribers of whom there is any."""
+        asked = np.array(sorted(numbers), np.int64)
+        profile_of = self.profile_of(asked)
+        found: dict[int, set[Case]] = {}
+        for profile in np.flatnonzero(np.bincount(profile_of)).tolist():
+            alike = asked[profile_of == profile]
+            routes = blocking_routes(self._offers, self.application_names, self.profiles[profile], at_ns, self.periods)
+            for case, one in routes.items():
+                for number in alike[used_up(one, alike, used)].tolist():
+                    found.setdefault(number, set()).add(case)
+        return {number: frozenset(cases) for number, cases in found.items()}
 
     def rate(self, usage: np.ndarray, used: UsedColumns | Mapping[AllowanceKey, int]) -> Rated:
         """Rate USAGE_ROW rows; `used` is what the allowances have lost so far, and is not changed."""

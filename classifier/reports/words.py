@@ -34,6 +34,7 @@ UNMETERED_BECAUSE = {
     "truncated": "cut too short",
     "unsupported_link": "link type not supported",
     "spoofed": "spoofed",
+    "blocked": "blocked, not carried",
 }
 
 

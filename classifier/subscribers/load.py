@@ -16,7 +16,8 @@ from pathlib import Path
 from classifier.errors import ConfigurationError
 from classifier.validation import Network, did_you_mean, network
 
-COLUMNS = ("subscriber", "address", "operator", "province", "plan", "joined", "enrolled")
+COLUMNS = ("subscriber", "address", "operator", "province", "plan", "joined", "enrolled", "state")
+ACTIVE, BARRED = STATES = ("active", "barred")  # barred: an in-line gateway carries nothing of theirs
 _NEEDED = COLUMNS[:2]
 _ATTRIBUTES = COLUMNS[2:]
 
@@ -35,6 +36,7 @@ class Subscriber:
     plan: str
     joined: date | None
     enrolled: tuple[tuple[str, date], ...]
+    state: str = ACTIVE
 
 
 @dataclass(slots=True)
@@ -126,7 +128,7 @@ class _Reader:
 
     def attributes(self, line: int, row: dict[str, str]) -> dict[str, object]:
         found: dict[str, object] = {column: row.get(column, "") for column in _ATTRIBUTES}
-        for column, convert in (("joined", _joined), ("enrolled", _enrolled)):
+        for column, convert in (("joined", _joined), ("enrolled", _enrolled), ("state", _state)):
             try:
                 found[column] = convert(row.get(column, ""))
             except ValueError as error:
@@ -175,6 +177,12 @@ def _day(text: str) -> date:
 
 def _joined(text: str) -> date | None:
     return _day(text) if text else None
+
+
+def _state(text: str) -> str:
+    if text and text not in STATES:
+        raise ValueError(f'"{text}" is neither {ACTIVE} nor {BARRED}; write one of them, or nothing for {ACTIVE}')
+    return text or ACTIVE
 
 
 def _enrolled(text: str) -> tuple[tuple[str, date], ...]:

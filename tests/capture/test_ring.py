@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from namespaces import namespace_pair
 
+from classifier.capture import packet_socket
+from classifier.capture import ring as ring_module
 from classifier.capture.interface import find_interface
 from classifier.capture.ring import RingSource
 from classifier.errors import InterfaceError
@@ -200,23 +202,56 @@ def test_a_batch_held_after_close_stays_readable(pair):
     assert ring.statistics() == (1, 0, 0)
 
 
-def test_an_interface_that_goes_down_ends_the_iteration_with_the_reason():
-    with namespace_pair() as pair:
-        ring = open_ring(pair.left, blocks=4, block_octets=1 << 16, block_timeout_ms=20)
-        try:
-            pair.right.send(numbered_frames(3))
-            pair.left.run(["ip", "link", "set", pair.left.interface, "down"])
-            received, _ = collect(ring, 1000)
-            assert received == numbered_frames(3)
-            assert pair.left.interface in ring.problem
-            assert "went down" in ring.problem
-        finally:
-            ring.close()
+def refusal(pair, blocks: int, block_octets: int) -> str:
+    with pair.left.entered(), pytest.raises(InterfaceError) as refused:
+        RingSource(find_interface(pair.left.interface), blocks=blocks, block_octets=block_octets)
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith(f"interface {pair.left.interface}: ")
+    return line
 
 
-def test_a_ring_that_does_not_fit_says_so(pair):
-    with pair.left.entered(), pytest.raises(InterfaceError, match=r"(?s)^interface \S+: .*block[^\n]*$"):
-        RingSource(find_interface(pair.left.interface), blocks=4, block_octets=5000)
+def test_a_block_that_is_no_multiple_of_a_page_is_refused(pair):
+    assert "[capture] block_octets" in refusal(pair, 4, 5000)
+
+
+def test_a_ring_that_memory_has_no_room_for_says_how_much_and_which_key(pair, monkeypatch, tmp_path):
+    """Linux would end other processes for it, so the test makes memory small, not the ring large."""
+    (tmp_path / "meminfo").write_text("MemTotal: 65536 kB\nMemAvailable:   8192 kB\n")
+    monkeypatch.setattr(ring_module, "MEMORY", tmp_path / "meminfo")
+    line = refusal(pair, 5, 1 << 20)
+    assert "5 MiB" in line
+    assert "(8 MiB are available" in line
+    assert "lower [capture] ring_blocks" in line
+    open_ring(pair.left, blocks=4, block_octets=1 << 20).close()
+
+
+@pytest.mark.parametrize(("direction", "wanted"), [("in", "right"), ("out", "left")])
+def test_one_direction_alone(pair, direction, wanted):
+    sent = {"right": numbered_frames(4), "left": numbered_frames(6)}
+    ring = open_ring(pair.left, blocks=4, block_octets=1 << 16, block_timeout_ms=20, direction=direction)
+    try:
+        pair.right.send(sent["right"])
+        pair.left.send(sent["left"])
+        received, _ = collect(ring, len(sent[wanted]))
+        assert received == sent[wanted]
+        assert ring.statistics()[0] == len(received)
+    finally:
+        ring.close()
+
+
+@pytest.mark.parametrize("tags", ["81000123", "88a80007 81000123"])
+def test_tags_that_linux_takes_off_are_there(pair, tags):
+    """Linux takes the outer tag off every frame that comes in; from the other side it is seen as it was sent."""
+    frame = bytes.fromhex("020000000001 020000000002" + tags + "88b5") + bytes(range(50))
+    ring = open_ring(pair.left, blocks=4, block_octets=1 << 16, block_timeout_ms=20)
+    try:
+        pair.right.send([frame])
+        pair.left.send([frame])
+        received, records = collect(ring, 2)
+        assert received == [frame, frame]
+        assert {int(record.wire_octets) for record in records} == {len(frame)}
+    finally:
+        ring.close()
 
 
 def test_a_process_without_the_privilege_is_told_which_one(pair):
@@ -248,4 +283,20 @@ def test_the_frame_view_is_the_ring_itself(pair):
         assert np.shares_memory(batch.buffer, np.frombuffer(ring._map, np.uint8))
     finally:
         batch = None
+        ring.close()
+
+
+def test_where_linux_does_not_tell_what_was_joined_it_is_said_and_frames_come_all_the_same(pair, monkeypatch):
+    monkeypatch.setattr(packet_socket, "PACKET_VNET_HDR", 9999)  # no such option: as on a Linux without it
+    said: list[str] = []
+    sent = numbered_frames(20)
+    ring = open_ring(pair.left, blocks=4, block_octets=1 << 16, block_timeout_ms=20, say=said.append)
+    try:
+        pair.right.send(sent)
+        received, records = collect(ring, len(sent))
+        assert received == sent
+        assert {int(record.gso_octets) for record in records} == {0}
+        (line,) = said
+        assert "switch the offloads off" in line
+    finally:
         ring.close()

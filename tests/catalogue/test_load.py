@@ -154,6 +154,8 @@ PRICED = OFFER + 'eligible = [{ operator = "a" }, { operator = "b" }]\n'
             OFFER + 'allowances = [{ octets = 5, per = "day" }, { octets = 0, per = "once" }]',
             "allowances[2].octets: 0 is too",
         ),
+        (OFFER + 'on_exhausted = "block"', "on_exhausted: nothing is ever exhausted here"),
+        (CAPPED + 'on_exhausted = "blocked"', "on_exhausted"),
         (OFFER + "registered_before = 2014-01-01", "registered_before: nobody registers here"),
         (OFFER + 'enrolment = "required"\nregistered_before = 2014-01-01T00:00:00Z', "registered_before: 2014-01-01"),
         (OFFER + "bonus = { octets = 5, months = 2 }", "bonus: everything is given without limit already"),

@@ -30,6 +30,14 @@ def test_terms_are_read_as_they_were_written():
     assert str(programme_of(terms_text(EVERYTHING)).tariff.steps[0].per_megabyte) == "0.0800"
 
 
+def test_what_becomes_of_usage_beyond_an_allowance_is_kept_where_it_is_not_charged():
+    """Terms that say nothing of it are those of ledgers that were written before there was a choice."""
+    blocking = replace(EVERYTHING, on_exhausted="block")
+    assert programme_of(terms_text(blocking)).on_exhausted == "block"
+    assert "on_exhausted" not in terms_text(EVERYTHING)
+    assert catalogue_digest(Catalogue((), (blocking,))) != catalogue_digest(Catalogue((), (EVERYTHING,)))
+
+
 def test_terms_are_one_line_of_json_that_does_not_know_the_file():
     text = terms_text(EVERYTHING)
     assert "\n" not in text

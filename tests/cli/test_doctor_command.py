@@ -14,8 +14,9 @@ from ledgers import Used, at_ns, make_ledger
 from namespaces import namespace_pair
 from pyroute2 import Ethtool
 
-from classifier.capture.interface import JOINING_OFFLOADS
+from classifier.capture.interface import JOINING_OFFLOADS, Neighbourhood
 from classifier.detection import ciphers
+from classifier.gateway import doctor
 from classifier.gateway.doctor import FAULT, OK, WARNING, examine
 
 HOURS = [(at_ns(2013, 11, day), [Used("lin", "taobao", 10, 90, None), Used("xu", "qq", 5, 5)]) for day in (4, 5)]
@@ -107,15 +108,63 @@ def test_a_python_that_hides_openssl_is_warned_of(monkeypatch):
     assert states(None, None, None, date(2026, 1, 1), what="ciphers") == [WARNING]
 
 
+def findings(name: str, what: str, config: str | None = None) -> list[tuple[str, str]]:
+    return [(one.state, one.text) for one in examine(config, None, name, date(2026, 1, 1)) if one.what == what]
+
+
 @pytest.mark.namespaces
-def test_an_interface_that_joins_packets_is_warned_of_until_it_does_not():
+def test_an_interface_that_joins_packets_is_warned_of_where_linux_does_not_tell_how_many(monkeypatch):
     with namespace_pair() as pair, pair.left.entered():
         name = pair.left.interface
-        assert states(None, None, name, date(2026, 1, 1), what="interface") == [OK]
-        assert states(None, None, name, date(2026, 1, 1), what="offloads") == [WARNING]
+        assert [state for state, _ in findings(name, "interface")] == [OK]
+        assert [state for state, _ in findings(name, "offloads")] == [OK]
+        monkeypatch.setattr(doctor, "joined_told", lambda: False)
+        ((state, text),) = findings(name, "offloads")
+        assert state == WARNING
+        assert f"ethtool -K {name} generic-receive-offload off" in text or "tcp-segmentation-offload off" in text
         with closing(Ethtool()) as ethtool:
             features = ethtool.get_features(name)
             for feature in JOINING_OFFLOADS:
                 features.features[feature].enable = False
             ethtool.set_features(name, features)
-        assert states(None, None, name, date(2026, 1, 1), what="offloads") == []
+        assert findings(name, "offloads") == []
+
+
+@pytest.mark.namespaces
+def test_frames_that_are_seen_twice_are_warned_of():
+    with namespace_pair() as pair, pair.left.entered():
+        name = pair.left.interface
+        assert findings(name, "seen twice") == []
+        for arguments in (
+            ["link", "add", "br7", "type", "bridge"],
+            ["link", "set", "br7", "up"],
+            ["link", "set", name, "master", "br7"],
+        ):
+            pair.left.run(["ip", *arguments])
+        ((state, text),) = findings(name, "seen twice")
+        assert (state, "a port of br7" in text) == (WARNING, True)
+        ((state, text),) = findings("br7", "seen twice")
+        assert (state, name in text) == (WARNING, True)
+
+
+@pytest.mark.namespaces
+def test_routing_between_vlans_is_seen_twice_unless_one_direction_is_captured(monkeypatch, tmp_path):
+    around = Neighbourhood(master=None, ports=(), vlans=("eth0.5", "eth0.6"), routes=True)
+    monkeypatch.setattr(doctor, "neighbourhood", lambda name: around)
+    (tmp_path / "freeflow.toml").write_text('[capture]\ndirection = "in"\n')
+    with namespace_pair() as pair, pair.left.entered():
+        ((state, text),) = findings(pair.left.interface, "seen twice")
+        assert state == WARNING
+        assert 'direction = "in"' in text
+        assert findings(pair.left.interface, "seen twice", str(tmp_path / "freeflow.toml")) == []
+
+
+@pytest.mark.namespaces
+def test_a_ring_that_does_not_fit_is_a_fault(monkeypatch):
+    with namespace_pair() as pair, pair.left.entered():
+        assert [state for state, _ in findings(pair.left.interface, "ring")] == [OK]
+        monkeypatch.setattr(doctor, "available_octets", lambda: 100 << 20)
+        ((state, text),) = findings(pair.left.interface, "ring")
+        assert state == FAULT
+        assert "64 MiB" in text
+        assert "[capture] ring_blocks" in text

@@ -96,3 +96,14 @@ def test_a_missing_file_and_one_that_is_not_utf_8_are_named(tmp_path):
     (tmp_path / "latin.csv").write_bytes(b"subscriber,address\nJos\xe9,10.0.0.1\n")
     with pytest.raises(ConfigurationError, match="octet 23 is not UTF-8"):
         load_subscribers(tmp_path / "latin.csv")
+
+
+def test_a_subscriber_may_be_barred(tmp_path):
+    header = "subscriber,address,state\n"
+    found = load(tmp_path, header + "anna,10.0.0.7,barred\nben,10.0.0.8,active\nchen,10.0.0.9,\n")
+    assert [(one.name, one.state) for one in found] == [("anna", "barred"), ("ben", "active"), ("chen", "active")]
+    assert load(tmp_path, HEADER + "anna,10.0.0.7,,,,,\n")[0].state == "active"
+    (told,) = problems(tmp_path, header + "anna,10.0.0.7,off\n")
+    assert told.startswith('2: state: "off" is neither active nor barred')
+    (told,) = problems(tmp_path, header + "anna,10.0.0.7,barred\nanna,10.0.0.8,active\n")
+    assert told.startswith('3: state: "anna" has another on line 2')

@@ -1,0 +1,68 @@
+"""Octets and packets of real transfers are those of the wire, with offloads on and off.
+
+What they are compared with is Linux's own: the counters of a queueing discipline on each end, which count a frame of several
+packets as these packets with their headers (net/core/dev.c, qdisc_pkt_len_init). Addresses are known beforehand, so that
+nothing but IP passes, and the link-layer headers can be taken off.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from live_runs import freeflow_run, transfer
+from namespaces import Namespace, NamespacePair, namespace_pair
+from pyroute2 import Ethtool, IPRoute
+
+from classifier.capture.interface import JOINING_OFFLOADS
+
+pytestmark = pytest.mark.namespaces
+ETHERNET_OCTETS = 14
+ADDRESSES = ("10.7.0.1", "10.7.0.2")
+
+
+def set_up(pair: NamespacePair, *, offloads: bool) -> None:
+    """Addresses, neighbours, a queueing discipline with counters on both ends, and offloads on or off."""
+    sides = (pair.left, pair.right)
+    hardware = [side.run(["cat", f"/sys/class/net/{side.interface}/address"]).stdout.strip() for side in sides]
+    for number, side in enumerate(sides):
+        own, other = ADDRESSES[number], ADDRESSES[1 - number]
+        side.run(["ip", "addr", "add", f"{own}/24", "dev", side.interface])
+        side.run(["ip", "neigh", "add", other, "lladdr", hardware[1 - number], "dev", side.interface])
+        with side.entered(), IPRoute() as netlink, closing(Ethtool()) as ethtool:
+            netlink.tc("add", "pfifo", netlink.link_lookup(ifname=side.interface)[0], 0x10000, limit=10_000)
+            features = ethtool.get_features(side.interface)
+            for feature in (*JOINING_OFFLOADS, "tx-udp-segmentation"):
+                features.features[feature].enable = offloads and feature != "rx-lro"
+            ethtool.set_features(side.interface, features)
+
+
+def on_the_wire(side: Namespace) -> tuple[int, int]:
+    """(packets, IP octets) that the queueing discipline of this end has sent."""
+    with side.entered(), IPRoute() as netlink:
+        index = netlink.link_lookup(ifname=side.interface)[0]
+        (queue,) = [one for one in netlink.get_qdiscs(index=index) if one.get_attr("TCA_KIND") == "pfifo"]
+        basic = queue.get_attr("TCA_STATS2").get_attr("TCA_STATS_BASIC")
+    return basic["packets"], basic["bytes"] - ETHERNET_OCTETS * basic["packets"]
+
+
+@pytest.mark.parametrize("offloads", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "octets", "options"), [("tcp", 8_000_000, ()), ("udp", 400_000, ("1200",)), ("udp", 300_000, ())]
+)
+def test_a_transfer_counts_as_on_the_wire(tmp_path: Path, offloads, kind, octets, options):
+    with namespace_pair() as pair:
+        set_up(pair, offloads=offloads)
+        with freeflow_run(pair.right, tmp_path, "-i", pair.right.interface) as run:
+            transfer(pair.right, pair.left, ADDRESSES[0], octets, kind, *options)
+            ends = [on_the_wire(side) for side in (pair.left, pair.right)]
+            last = run.stop()
+        frames_seen = int(
+            pair.right.run(["cat", f"/sys/class/net/{pair.right.interface}/statistics/rx_packets"]).stdout
+        )
+    packets, ip_octets = (sum(numbers) for numbers in zip(*ends, strict=True))
+    assert ip_octets > octets
+    assert (last["observed"]["frames"], last["observed"]["octets"]) == (packets, ip_octets)
+    if offloads and kind == "tcp":
+        assert frames_seen < ends[0][0] / 4  # what the ring saw were not the packets of the wire
