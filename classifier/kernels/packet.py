@@ -66,8 +66,8 @@ PACKET = whole_lines(
         ("quoted_source_low", "u8"),
         ("quoted_destination_high", "u8"),
         ("quoted_destination_low", "u8"),
-        ("quoted_source_port", "i8"),
-        ("quoted_destination_port", "i8"),
+        ("quoted_source_port", "i4"),
+        ("quoted_destination_port", "i4"),
     ]
 )
 

@@ -102,8 +102,11 @@ class Rater:
         """Whether totals depend on which application was used first, so that short intervals are closer to the truth."""
         return order_matters(self._offers, self.application_names, self.profiles)
 
-    def blocked(self, numbers: Iterable[int], used: UsedColumns, at_ns: int) -> dict[int, frozenset[Case]]:
+    def blocked(
+        self, numbers: Iterable[int], used: UsedColumns | Mapping[AllowanceKey, int], at_ns: int
+    ) -> dict[int, frozenset[Case]]:
         """What may be carried no further at this moment, for those of these subscribers of whom there is any."""
+        stands = Figures(used) if isinstance(used, dict) else used
         asked = np.array(sorted(numbers), np.int64)
         profile_of = self.profile_of(asked)
         found: dict[int, set[Case]] = {}
@@ -111,7 +114,7 @@ class Rater:
             alike = asked[profile_of == profile]
             routes = blocking_routes(self._offers, self.application_names, self.profiles[profile], at_ns, self.periods)
             for case, one in routes.items():
-                for number in alike[used_up(one, alike, used)].tolist():
+                for number in alike[used_up(one, alike, stands)].tolist():
                     found.setdefault(number, set()).add(case)
         return {number: frozenset(cases) for number, cases in found.items()}
 
