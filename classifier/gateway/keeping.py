@@ -31,8 +31,8 @@ _OUTCOME_BITS = (("application", 14), ("evidence", 3), ("standing", 2), ("part",
 _SHIFTED = {"programme": 1, "reason": 1}
 
 
-def run_of(kind: str, plan: Plan) -> Run:
-    """What a ledger keeps of a run under this plan. `kind` is "replay" or "run"."""
+def run_of(kind: str, plan: Plan, continues: int | None = None) -> Run:
+    """What a ledger keeps of a run under this plan. `kind` is "replay" or "run"; `continues` as in Run."""
     gateway = plan.configuration.gateway
     return Run(
         kind=kind,
@@ -42,6 +42,7 @@ def run_of(kind: str, plan: Plan) -> Run:
         catalogue=catalogue_digest(plan.catalogue),
         version=classifier.__version__,
         programmes=tuple((one.name, one.payer, terms_text(one)) for one in plan.programmes),
+        continues=continues,
     )
 
 
@@ -100,15 +101,22 @@ class Keeper:
         backlog: Backlog | None = None,
     ) -> None:
         self._writer, self._backlog = writer, backlog
-        self._listed, self._labels_of, self._interval_of = listed, labels_of, interval_of
+        self._labels_of, self._interval_of = labels_of, interval_of
         self._periods = periods
+        self.turn(programmes, application_names, listed)
+        self._before: MeterTotals | None = None
+        self._day: date | None = None
+        self.allowances = LedgerAllowances(lambda number: self._numbers.item(number), writer.used)
+
+    def turn(
+        self, programmes: Sequence[Programme], application_names: Sequence[str], listed: Sequence[Subscriber | None]
+    ) -> None:
+        """These are in force from now on: what is kept of attributes and terms is found out anew."""
+        self._listed = listed
         self._applications = application_names
         self._programmes = [(one.name, one.payer, terms_text(one)) for one in programmes]
         self._numbers = np.zeros(0, np.int64)
         self._outcome_keys, self._outcome_ids = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        self._before: MeterTotals | None = None
-        self._day: date | None = None
-        self.allowances = LedgerAllowances(lambda number: self._numbers.item(number), writer.used)
 
     def know(self, usage: np.ndarray) -> None:
         """Give a number of the ledger to all subscribers in these rows; before they are rated."""

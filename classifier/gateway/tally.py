@@ -27,10 +27,11 @@ KEY_BITS = (("subscriber", 26), ("application", 14), ("evidence", 3), ("part", 2
 _SHIFTED = {"programme": 1, "reason": 1}
 
 
-def _pack(rated: np.ndarray) -> np.ndarray:
+def _pack(rated: np.ndarray, place_of: np.ndarray) -> np.ndarray:
     key = np.zeros(len(rated), np.int64)
     for field, bits in KEY_BITS:
-        key = key << bits | (rated[field].astype(np.int64) + _SHIFTED.get(field, 0))
+        column = place_of[rated[field]] if field == "programme" else rated[field]
+        key = key << bits | (column.astype(np.int64) + _SHIFTED.get(field, 0))
     return key
 
 
@@ -46,20 +47,38 @@ class Tally:
     """Sums of rated usage by subscriber, application, evidence and what became of it. Memory goes with the keys seen."""
 
     def __init__(self, programmes: Sequence[Programme], application_names: Sequence[str]) -> None:
-        if len(application_names) >= 1 << 14 or len(programmes) >= (1 << 12) - 1:
-            raise ConfigurationError("signatures: more than 16,383 applications or 4,094 programmes; leave some out")
-        self._programmes_by_place = programmes
-        self._application_names = application_names
+        self._programmes_by_place: list[Programme] = []
+        self.check_room(programmes, application_names)
+        self.turn(programmes, application_names)
         self._exhausted: set[tuple[int, str]] = set()
         self._key = np.zeros(0, np.int64)
         self._volumes = np.zeros((len(VOLUMES), 0), np.int64)
 
+    def check_room(self, programmes: Sequence[Programme], application_names: Sequence[str]) -> None:
+        """ConfigurationError where these would be too many, together with those that went before."""
+        known = {(one.name, one.payer) for one in (*self._programmes_by_place, *programmes)}
+        if len(application_names) >= 1 << 14 or len(known) >= (1 << 12) - 1:
+            raise ConfigurationError("signatures: more than 16,383 applications or 4,094 programmes; leave some out")
+
+    def turn(self, programmes: Sequence[Programme], application_names: Sequence[str]) -> None:
+        """What is added from now on was rated under these programmes. Application numbers mean what they did."""
+        place = {(one.name, one.payer): number for number, one in enumerate(self._programmes_by_place)}
+        for one in programmes:
+            if place.setdefault((one.name, one.payer), len(place)) == len(self._programmes_by_place):
+                self._programmes_by_place.append(one)
+        self._place_of = np.array([*(place[one.name, one.payer] for one in programmes), -1], np.int32)
+        self._application_names = application_names
+
     def add(self, rated: Rated) -> None:
         """Add what was rated under these programmes."""
         self._exhausted |= rated.exhausted
-        key = np.concatenate([self._key, _pack(rated.rows)])
+        key = np.concatenate([self._key, _pack(rated.rows, self._place_of)])
         volumes = np.concatenate([self._volumes, np.stack([rated.rows[field] for field in VOLUMES])], axis=1)
         self._key, self._volumes = sums_by_key(key, volumes)
+
+    def columns(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """(columns of KEY_BITS, octets) of all sums."""
+        return _unpack(self._key), self._volumes[0] + self._volumes[1]
 
     def report(
         self,

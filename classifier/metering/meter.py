@@ -32,6 +32,8 @@ from classifier.kernels.state import (
     WATCH,
 )
 from classifier.metering.bindings import Change, Watcher, observe, write_changes
+from classifier.metering.fill import table_fill
+from classifier.metering.renewal import Renewal, renewed
 from classifier.metering.tables import FAR_FUTURE_NS, Limits, make_tables
 from classifier.records import EVIDENCE, FRAME, UNMETERED
 
@@ -165,6 +167,49 @@ class Meter:
         if self._interval_open and clock_ns >= self._state.interval_end_ns:
             self._next_interval(clock_ns)
 
+    def cut(self) -> int | None:
+        """Close the interval behind the last packet, so that what follows can be rated under other offers.
+
+        The instant where it was cut, None where no interval is open; the next packet or `reopen` opens the one behind it.
+        """
+        if not self._interval_open:
+            return None
+        state = self._state
+        state.interval_end_ns = max(state.clock_ns, state.interval) + 1
+        self._close_interval()
+        self._interval_open = False
+        return int(state.interval_end_ns)
+
+    def reopen(self, at_ns: int) -> None:
+        """Open the interval that holds this instant, where `cut` had closed the one before."""
+        self._open_interval(at_ns)
+
+    def renew(self, renewal: Renewal) -> None:
+        """Put another catalogue and other subscribers in force for what comes. Only where `cut` has closed the interval."""
+        self._tables = renewed(self._tables, renewal)
+
+    def new_subscribers(self, count: int) -> int:
+        """Reserve so many numbers, for which there is room, for subscribers that are listed from now on; the first of them."""
+        first = int(self._state.subscriber_count)
+        self._state.subscriber_count += count
+        return first
+
+    def subscriber_room(self) -> int:
+        """How many numbers are left."""
+        return len(self._tables.subscribers) - int(self._state.subscriber_count)
+
+    def load(self) -> None:
+        """Have the kernel compiled or loaded before the first frame waits for it."""
+        self.feed(NO_OCTETS, NO_FRAMES)
+
+    def fill(self) -> tuple[tuple[str, int, int], ...]:
+        """(table, places in use, places) of the tables that traffic fills."""
+        return table_fill(self._tables)
+
+    def overflows(self) -> tuple[tuple[str, int], ...]:
+        """(what, how often) of everything that may go over a bound, zeros included."""
+        return tuple(self._overflows())
+
     def finish(self) -> None:
         """The input has ended: end all flows and give everything to the sink."""
         self._run(THEN_FINISH)
@@ -259,6 +304,9 @@ class Meter:
 
     def _next_interval(self, clock_ns: int) -> None:
         self._close_interval()
+        self._open_interval(clock_ns)
+
+    def _open_interval(self, clock_ns: int) -> None:
         start_ns, end_ns = self._intervals(clock_ns)
         self._state.interval = start_ns
         self._state.interval_end_ns = end_ns
