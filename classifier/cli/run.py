@@ -207,8 +207,17 @@ def _can_move_cursor() -> bool:
 
 
 def _log(priority: str, text: str) -> None:
-    """A line on standard error; with a priority only where that is the journal (systemd.exec(5), $JOURNAL_STREAM)."""
-    if not os.environ.get("JOURNAL_STREAM"):
-        say(text)
-    elif sys.stderr is not None:
+    """A line on standard error; with a priority only where that is the journal."""
+    if _is_journal():
         print(f"{priority}{printable(text)}", file=sys.stderr, flush=True)
+    else:
+        say(text)
+
+
+def _is_journal() -> bool:
+    """Whether standard error is what systemd connected to the journal: systemd.exec(5), $JOURNAL_STREAM."""
+    try:
+        stream = os.fstat(2)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}" and sys.stderr is not None
