@@ -45,6 +45,10 @@ def dropper(user: pwd.struct_passwd, ledger: Path | None) -> Callable[[], None]:
 def _require_writable(ledger: Path, name: str) -> None:
     """SQLite needs its journal and lock beside the file."""
     folder = ledger.absolute().parent
-    for path in (folder, *(Path(f"{ledger}{suffix}") for suffix in ("", "-wal", "-shm", "-lock"))):
-        if path.exists() and not os.access(path, os.W_OK):
-            raise ConfigurationError(f"{path}: {name} cannot write it; chown {name} {path}, or name another ledger")
+    refused = None if os.access(folder, os.W_OK | os.X_OK) else folder
+    for suffix in ("", "-wal", "-shm", "-lock"):
+        path = Path(f"{ledger}{suffix}")
+        if refused is None and path.exists() and not os.access(path, os.W_OK):
+            refused = path
+    if refused is not None:
+        raise ConfigurationError(f"{refused}: {name} cannot write it; chown {name} {refused}, or name another ledger")
