@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from classifier.catalogue.records import Programme
-from classifier.gateway.tally import Tally
+from classifier.gateway.tally import Tally, octets_by_reason
 from classifier.metering.meter import MeterTotals
 from classifier.rating.allowances import AllowanceKey
 from classifier.rating.offers import PARTS
@@ -69,6 +69,7 @@ def glance(
         **{f"{part}_octets": int(of_part[place]) for place, part in enumerate(PARTS)},
         pending_octets=totals.pending_uplink_octets + totals.pending_downlink_octets,
         unmetered_octets=sum(octets for _, _, octets in totals.unmetered),
+        charged_because=octets_by_reason(columns["reason"], octets),
         subscribers=subscribers,
         top_subscribers=tuple(Slice(label, *parts) for label, (_, parts) in zip(labels, top_subscribers, strict=True)),
         top_applications=tuple(Slice(application_names[number], *parts) for number, parts in top_applications),

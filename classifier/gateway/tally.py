@@ -102,7 +102,7 @@ class Tally:
             discounted=self._part(columns, PART_DISCOUNTED),
             charged=self._part(columns, PART_CHARGED),
             pending=Volume(totals.pending_frames, totals.pending_uplink_octets, totals.pending_downlink_octets),
-            charged_because=_reasons(columns["reason"], octets),
+            charged_because=octets_by_reason(columns["reason"], octets),
             unmetered=tuple(UnmeteredUsage(*entry) for entry in totals.unmetered),
             subscribers=SubscriberUsages(columns, self._volumes, self._application_names, labels_of),
             programmes=self._programmes(columns, octets),
@@ -134,7 +134,7 @@ class Tally:
         return tuple(sorted(used, key=lambda usage: usage.programme))
 
 
-def _reasons(reason: np.ndarray, octets: np.ndarray) -> tuple[tuple[str, int], ...]:
+def octets_by_reason(reason: np.ndarray, octets: np.ndarray) -> tuple[tuple[str, int], ...]:
     """(reason, octets) of what is charged, most octets first; `reason` are places in REASONS or -1."""
     found = np.unique(reason[reason >= 0]).tolist()
     sums = [(REASONS[place], int(octets[reason == place].sum())) for place in found]

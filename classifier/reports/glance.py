@@ -50,13 +50,14 @@ class AllowanceUse(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Glance:
     """What was rated until the end of an interval. Octets since the start; `subscribers` counts those with usage; the tops
-    have the most octets first."""
+    and the reasons have the most octets first."""
 
     zero_rated_octets: int
     discounted_octets: int
     charged_octets: int
     pending_octets: int
     unmetered_octets: int
+    charged_because: tuple[tuple[str, int], ...]
     subscribers: int
     top_subscribers: tuple[Slice, ...]
     top_applications: tuple[Slice, ...]

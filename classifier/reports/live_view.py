@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from classifier.records import EvidenceUsage
 from classifier.reports.columns import cut
 from classifier.reports.glance import AllowanceUse, Glance, Slice, Vitals
-from classifier.reports.words import cell_width, count_text, octets_text, printable, share_text
+from classifier.reports.words import cell_width, count_text, octets_text, printable, reason_word, share_text
 
 Row = list[tuple[str, str]]  # (text, style) from left to right
 
@@ -74,6 +74,7 @@ class LiveView:
             rows += self._totals(glance, width)
             rows.append([])
             rows += self._tops(glance, width, max(height - FIXED_ROWS - len(glance.allowances[:2]), 2))
+            rows.append(_because(glance, width))
             rows.append(_evidence(glance.evidence, width))
             rows += self._allowances(glance.allowances[: max(height - len(rows) - 2, 0)], width)
         rows = rows[: height - 1]
@@ -206,6 +207,12 @@ def interval_line(glance: Glance, vitals: Vitals) -> str:
 
 def _parts(glance: Glance) -> tuple[int, int, int]:
     return glance.zero_rated_octets, glance.discounted_octets, glance.charged_octets
+
+
+def _because(glance: Glance, width: int) -> Row:
+    reasons = ((reason_word(reason), octets) for reason, octets in glance.charged_because)
+    shown = "  ".join(f"{word} {share_text(octets, glance.charged_octets)}" for word, octets in reasons)
+    return [("charged because ", "heading"), (cut(shown or "nothing is", width - 16), "")]
 
 
 def _evidence(usages: Sequence[EvidenceUsage], width: int) -> Row:

@@ -21,6 +21,7 @@ GLANCE = Glance(
     charged_octets=2_500_000,
     pending_octets=300_000,
     unmetered_octets=200_000,
+    charged_because=(("unknown_application", 2_000_000), ("no_programme", 500_000)),
     subscribers=1234,
     top_subscribers=(
         Slice("liang", 4_000_000, 0, 1_000_000),
@@ -74,6 +75,7 @@ def test_at_80_by_24_everything_that_counts_is_there():
     assert "1,234 subscribers" in text
     assert "liang" in text
     assert "facebook" in text
+    assert "charged because unknown 80.0 %  no programme 20.0 %" in text
     assert "evidence verified 73.7 %  none 26.3 %" in text
     assert "wechat-card: lin" in text
     assert "150 MB of  300 MB" in text
@@ -96,7 +98,7 @@ def test_rates_are_those_of_the_last_interval():
         **{name: getattr(GLANCE, name) for name in GLANCE.__dataclass_fields__} | {"charged_octets": 3_750_000}
     )
     made.interval(more, 10 * SECOND)
-    (charged,) = [line for line in text_of(made, 80, 24) if line.startswith("charged")]
+    (charged,) = [line for line in text_of(made, 80, 24) if line.startswith("charged  ")]
     assert "1.0 Mbit/s" in charged
 
 
