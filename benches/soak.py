@@ -69,6 +69,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=3600)
     parser.add_argument("--rate", type=int, default=20_000, help="frames a second (default: 20000)")
     parser.add_argument("--reload-every", type=int, default=60, metavar="SECONDS")
+    parser.add_argument("--subscribers", type=int, default=0, help="rows of a subscriber file, read at each reload")
     arguments = parser.parse_args()
     with _pair() as (left, right), tempfile.TemporaryDirectory(prefix="freeflow-soak-") as folder:
         return _soak(arguments, left, right, Path(folder))
@@ -77,6 +78,10 @@ def main() -> int:
 def _soak(arguments: argparse.Namespace, left: str, right: str, folder: Path) -> int:
     config = folder / "freeflow.toml"
     config.write_text(CONFIG)
+    if arguments.subscribers:
+        config.write_text(CONFIG.replace("[ledger]", 'subscribers = "subscribers.csv"\n[ledger]'))
+        rows = (f"s{one},100.{64 + (one >> 16)}.{one >> 8 & 255}.{one & 255}" for one in range(arguments.subscribers))
+        (folder / "subscribers.csv").write_text("\n".join(["subscriber,address", *rows]))
     program = [sys.executable, "-m", "classifier", "run", "-i", "soak1", "-c", str(config), "--json"]
     files = [str(ROOT / "pcaps" / f"{name}.pcap") for name in CAPTURES]
     sender_program = [sys.executable, "-c", SENDER, "soak0", str(arguments.rate), *files]

@@ -88,12 +88,11 @@ class LedgerWriter:
 
     def cut_run(self) -> CutRun | None:
         """What there is of the last live run, if it did not come to its end; to be asked before the next one begins."""
-        asked = "SELECT coalesce(continues, id) FROM run WHERE id = ? AND kind = 'run' AND id NOT IN (SELECT run FROM ending)"
-        began = self._connection.execute(asked, (self._run,)).fetchone()
-        if began is None:
-            return None
-        asked = "SELECT ends_ns, pending_octets FROM entry WHERE run >= ? ORDER BY id DESC LIMIT 1"
-        return CutRun(*(self._connection.execute(asked, began).fetchone() or (None, 0)))
+        cut = "SELECT coalesce(continues, id) FROM run WHERE id = ? AND kind = 'run' AND id NOT IN (SELECT run FROM ending)"
+        last = "SELECT ends_ns, pending_octets FROM entry WHERE run >= ? ORDER BY id DESC LIMIT 1"
+        with self._explained():
+            began = self._connection.execute(cut, (self._run,)).fetchone()
+            return None if began is None else CutRun(*(self._connection.execute(last, began).fetchone() or (None, 0)))
 
     def add_source(self, name: str, digest: str) -> None:
         """Write down that this run read the capture of this digest."""
