@@ -163,8 +163,10 @@ class Meter:
                 self._make_room(status)
 
     def tick(self, clock_ns: int) -> None:
-        """The time is `clock_ns` though no packet came: close the interval if it is over (a live source)."""
-        if self._interval_open and clock_ns >= self._state.interval_end_ns:
+        """The time is `clock_ns` though no packet came: open the first interval, or close it if it is over (a live source)."""
+        if not self._interval_open:
+            self._open_interval(clock_ns)
+        elif clock_ns >= self._state.interval_end_ns:
             self._next_interval(clock_ns)
 
     def cut(self) -> int | None:

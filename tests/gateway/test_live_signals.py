@@ -175,8 +175,10 @@ def test_a_broken_file_is_told_and_changes_nothing(tmp_path):
 
 def test_tables_are_told_and_an_interval_ends_by_the_clock_without_a_packet(tmp_path):
     with namespace_pair() as pair, running(pair, tmp_path) as run:
+        wait_until(lambda: sum("interval frames=0 " in line for line in run.errors()) > 1, "none before any packet")
         pair.left.send(frames())
-        wait_until(lambda: sum("interval frames=" in line for line in run.errors()) > 2, "no interval without packets")
+        silent = f"interval frames={len(frames())} "
+        wait_until(lambda: sum(silent in line for line in run.errors()) > 2, "no interval without packets")
         run.signal(signal.SIGUSR1)
         wait_until(lambda: any("table=flows" in line for line in run.errors()), "no tables")
         end(run, signal.SIGINT)
