@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -132,11 +132,27 @@ class _Shown:
         self._view = self._screen = None
         self._live: LiveRun | None = None
         self._kept: list[str] = []
+        self._failed: OSError | None = None
 
     def watcher(self):
         from classifier.gateway.live import Watcher
 
-        return Watcher(interval=self._interval, second=self._second, line=self._line)
+        return Watcher(
+            interval=lambda: self._guarded(self._interval),
+            second=lambda: self._guarded(self._second),
+            line=lambda text: self._guarded(lambda: self._line(text)),
+        )
+
+    def _guarded(self, show: Callable[[], None]) -> None:
+        """Nobody reads any more, or the terminal is gone: the run ends as by a signal, with all that was metered written."""
+        if self._failed is not None:
+            return
+        try:
+            show()
+        except OSError as error:
+            self._failed = error
+            if self._live is not None:
+                self._live.stop()
 
     @contextmanager
     def of(self, live: LiveRun) -> Iterator[None]:
@@ -161,7 +177,9 @@ class _Shown:
             say(line)
 
     def end(self, report) -> None:
-        """The totals at the end."""
+        """The totals at the end. Raises what kept them from being shown before."""
+        if self._failed is not None:
+            raise self._failed
         from classifier.reports.usage_table import usage_table
 
         if self._json:

@@ -29,7 +29,7 @@ from classifier.rating.rate import Rater
 from classifier.records import FlowRecord, UsageReport
 from classifier.reports.glance import Glance
 
-# Intervals whose figures of allowances are kept for `Session.glance`; a midnight may fall into one.
+# Intervals whose figures of allowances are kept for `Session.glance`: who looks, looks at each, and a replay keeps few.
 ROUNDS_KEPT = 4
 
 

@@ -9,6 +9,8 @@ import signal
 import pytest
 from command import run
 
+from classifier.cli import main
+from classifier.cli.output import Output
 from classifier.gateway import live
 from classifier.gateway.session import Outcome, Session
 from classifier.reports.glance import Vitals
@@ -87,6 +89,22 @@ def test_a_line_for_each_interval_and_the_table_at_the_end(capfd):
     line = ran.err.splitlines()[0].removeprefix("freeflow: interval ")
     figures = dict(pair.split("=") for pair in line.split())
     assert (figures["frames"], figures["dropped"], figures["freezes"]) == ("0", "3", "1")
+
+
+def test_where_nobody_reads_any_more_the_run_ends_as_by_a_signal(capfd, monkeypatch):
+    def run_on(self):
+        self.watcher.interval()
+        assert self.stopped
+        self.watcher.interval()
+        return Outcome(self.report(), ())
+
+    def refuse(self, pieces):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(StandIn, "run", run_on)
+    monkeypatch.setattr(Output, "write", refuse)
+    monkeypatch.setattr(main, "_abandon_output", lambda: None)
+    assert run(capfd, "run", "-i", "eth1", "--json").status == main.EXIT_BROKEN_PIPE
 
 
 def test_the_journal_gets_a_priority_and_no_name(capfd, monkeypatch):
