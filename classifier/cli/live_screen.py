@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 
 from rich.console import Console, ConsoleOptions
@@ -25,7 +26,7 @@ class LiveScreen:
     """A context manager; `refresh` draws `view` at the size that the terminal has now."""
 
     def __init__(self, view: LiveView, console: Console) -> None:
-        self._view = view
+        self._view, self._console = view, console
         # Without rich's own thread: it would draw in the middle of a batch, and keep the kernels waiting for Python.
         self._live = Live(self, console=console, screen=True, auto_refresh=False, redirect_stdout=False)
 
@@ -37,7 +38,9 @@ class LiveScreen:
         self._live.stop()
 
     def refresh(self) -> None:
-        """Draw."""
+        """Draw. OSError where the terminal is gone; rich would say nothing then."""
+        if not self._console.is_terminal:
+            raise OSError(errno.EIO, "the terminal is gone")
         self._live.refresh()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:

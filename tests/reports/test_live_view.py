@@ -106,6 +106,11 @@ def test_a_terminal_without_unicode_gets_ascii():
     assert all(line.isascii() for line in text_of(view(ascii_only=True), 80, 24) if "\u9673" not in line)
 
 
+def test_a_terminal_that_is_gone_is_an_error():
+    with pytest.raises(OSError, match="the terminal is gone"):
+        LiveScreen(view(), Console(file=io.StringIO())).refresh()
+
+
 def test_before_the_first_interval_it_says_so():
     made = LiveView("eth1", None)
     made.line("reloaded: 34 applications")
