@@ -18,6 +18,24 @@ FIRST_NS, LAST_NS = -(2**63), 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class Calendars:
+    """One calendar after the other: each holds until the next is put in force, which cuts the interval there."""
+
+    def __init__(self, first: Calendar) -> None:
+        self._begins_ns = [FIRST_NS]
+        self._calendars = [first]
+
+    def turn(self, at_ns: int, calendar: Calendar) -> None:
+        """From this instant on, later than any before, `calendar` says where intervals begin and end."""
+        self._begins_ns.append(at_ns)
+        self._calendars.append(calendar)
+
+    def __call__(self, clock_ns: int) -> tuple[int, int]:
+        place = bisect_right(self._begins_ns, clock_ns)
+        start, end = self._calendars[place - 1](clock_ns)
+        return max(start, self._begins_ns[place - 1]), min([end, *self._begins_ns[place : place + 1]])
+
+
 class Calendar:
     """Gives the interval [start, end) in nanoseconds that holds an instant."""
 

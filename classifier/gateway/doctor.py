@@ -5,12 +5,10 @@ Rules of this file: nothing is changed, and every examination goes on where anot
 
 from __future__ import annotations
 
-import platform
 import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 from classifier.capture.interface import find_interface, joining_offloads, neighbourhood
 from classifier.capture.packet_socket import joined_told
@@ -18,11 +16,12 @@ from classifier.capture.ring import available_octets
 from classifier.configuration import Capture
 from classifier.detection.ciphers import CipherLibrary
 from classifier.errors import ConfigurationError, FreeflowError
+from classifier.gateway.findings import FAULT, OK, WARNING, Finding
+from classifier.gateway.machine import ledger_access_findings, machine_findings
 from classifier.gateway.plan import Plan, load_plan
 from classifier.kernels.jit import CACHE_DIRECTORY, COMPILED_BEFORE
 from classifier.ledger.check import ledger_problems
 
-OK, WARNING, FAULT = "ok", "warning", "fault"
 LIST_AGE = timedelta(days=365)
 # A ledger of a million rows an interval takes some 20 MB each; below this a day may not fit.
 ROOM_OCTETS = 1 << 30
@@ -30,20 +29,12 @@ SHOWN = 5
 TEMPORARY_CACHE = "freeflow-kernels-"  # what kernels.jit makes where no folder can be written
 
 
-class Finding(NamedTuple):
-    """`state` is OK, WARNING or FAULT; `text` says what is, and how to mend it."""
-
-    state: str
-    what: str
-    text: str
-
-
 def examine(config: str | None, ledger: Path | None, interface: str | None, today: date) -> list[Finding]:
     """Everything that can be found out, in the order in which a run would come upon it.
 
     `ledger` None: that of the configuration. `interface` None: none is looked at.
     """
-    found = [Finding(OK, "python", f"{platform.python_version()} on {platform.system()} {platform.release()}")]
+    found = list(machine_findings())
     found += _kernels()
     found += _ciphers()
     plan, its = _plan(config)
@@ -121,6 +112,7 @@ def _ledger(path: Path) -> Iterator[Finding]:
             return
         for problem in problems:
             yield Finding(FAULT, "ledger", f"{path}: {problem}; restore it from a copy")
+        yield from ledger_access_findings(path)
         if not problems:
             yield Finding(OK, "ledger", f"{path}: whole, and its sums are those of its usage")
     folder = path.absolute().parent
@@ -130,6 +122,8 @@ def _ledger(path: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     if free < ROOM_OCTETS:
         yield Finding(WARNING, "disk", f"{free >> 20} MiB are left in {folder}; make room, or move the ledger")
+    else:
+        yield Finding(OK, "disk", f"{free >> 30} GiB are left in {folder}")
 
 
 def _interface(name: str, capture: Capture) -> Iterator[Finding]:

@@ -33,14 +33,14 @@ class Gate:
     def __init__(
         self,
         rater: Rater,
-        subscribers: Sequence[Subscriber],
+        subscribers: Sequence[Subscriber | None],
         block: Callable[[Mapping[int, Cases]], int],
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._rater = rater
         self._block = block
         self._say = say
-        self._barred: dict[int, Cases] = {n: None for n, one in enumerate(subscribers, 1) if one.state == BARRED}
+        self._barred = _barred(subscribers)
         self._used_up: frozenset[int] = frozenset()
         self._full = False
         self._set({})
@@ -53,6 +53,13 @@ class Gate:
             self._used_up = frozenset(blocked)
             self._set(blocked)
 
+    def turn(self, rater: Rater, subscribers: Sequence[Subscriber | None], used: UsedColumns, at_ns: int) -> None:
+        """Other offers and other subscribers are in force from this moment on."""
+        self._rater, self._barred = rater, _barred(subscribers)
+        blocked = rater.blocked(self._used_up, used, at_ns)
+        self._used_up = frozenset(blocked)
+        self._set(blocked)
+
     def _set(self, blocked: Mapping[int, Cases]) -> None:
         left_out = self._block({**blocked, **self._barred})
         if left_out and not self._full:
@@ -60,3 +67,7 @@ class Gate:
                 f"{left_out} subscribers are charged and not blocked: too many different things are used up at a time"
             )
         self._full = bool(left_out)
+
+
+def _barred(subscribers: Sequence[Subscriber | None]) -> dict[int, Cases]:
+    return {number: None for number, one in enumerate(subscribers, 1) if one is not None and one.state == BARRED}

@@ -32,8 +32,8 @@ _OUTCOME = ("application", "evidence", "standing", "part", "programme", "reason"
 _SHIFTED = {"programme": 1, "reason": 1}
 
 
-def run_of(kind: str, plan: Plan) -> Run:
-    """What a ledger keeps of a run under this plan. `kind` is "replay" or "run"."""
+def run_of(kind: str, plan: Plan, continues: int | None = None) -> Run:
+    """What a ledger keeps of a run under this plan. `kind` is "replay" or "run"; `continues` as in Run."""
     gateway = plan.configuration.gateway
     return Run(
         kind=kind,
@@ -43,6 +43,7 @@ def run_of(kind: str, plan: Plan) -> Run:
         catalogue=catalogue_digest(plan.catalogue),
         version=classifier.__version__,
         programmes=tuple((one.name, one.payer, terms_text(one)) for one in plan.programmes),
+        continues=continues,
     )
 
 
@@ -96,6 +97,13 @@ class Keeper:
     ) -> None:
         self._writer, self._backlog = writer, backlog
         self._labels_of, self._interval_of = labels_of, interval_of
+        self.turn(rater)
+        self._before: MeterTotals | None = None
+        self._day: date | None = None
+        self.allowances = LedgerAllowances(lambda numbers: self._numbers[numbers], writer.used)
+
+    def turn(self, rater: Rater) -> None:
+        """This one rates from now on: what is kept of attributes and terms is found out anew."""
         self._profiles, self._profile_of = rater.profiles, rater.profile_of
         self._periods = rater.periods
         self._applications = rater.application_names
@@ -107,9 +115,6 @@ class Keeper:
             field: count + _SHIFTED.get(field, 0) for field, count in zip(_OUTCOME, counts, strict=True)
         }
         self._outcome_ids: dict[int, int] = {}
-        self._before: MeterTotals | None = None
-        self._day: date | None = None
-        self.allowances = LedgerAllowances(lambda numbers: self._numbers[numbers], writer.used)
 
     def know(self, usage: np.ndarray) -> None:
         """Give a number of the ledger to all subscribers in these rows; before they are rated."""

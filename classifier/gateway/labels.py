@@ -5,18 +5,23 @@ Rule of this file: many at a time, and only when somebody reads them; to write a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
 from classifier.detection.flows import address_text
 
 BEYOND_LABEL = "(beyond the subscriber table)"
+NO_NAMES: Mapping[int, str] = MappingProxyType({})
 _DECIMAL = tuple(map(str, range(256)))
 
 
-def subscriber_labels(names: Sequence[str], entries: np.ndarray, numbers: np.ndarray) -> list[str]:
-    """Labels of the subscribers with these `numbers`. `names` has those of the first numbers; `entries` are SUBSCRIBER[n]."""
+def subscriber_labels(
+    names: Sequence[str], entries: np.ndarray, numbers: np.ndarray, late: Mapping[int, str] = NO_NAMES
+) -> list[str]:
+    """Labels of the subscribers with these `numbers`. `names` has those of the first numbers, `late` those of some others;
+    `entries` are SUBSCRIBER[n]."""
     labels = np.empty(len(numbers), object)
     named = numbers < len(names)
     labels[named] = [names[number] for number in numbers[named].tolist()]
@@ -24,6 +29,9 @@ def subscriber_labels(names: Sequence[str], entries: np.ndarray, numbers: np.nda
     for wanted, texts in ((4, _ipv4_texts), (6, _ipv6_texts)):
         places = np.flatnonzero(version == wanted)
         labels[places] = texts(entries[numbers[places]])
+    if late:
+        for place in np.flatnonzero(~named & (version == 0)).tolist():
+            labels[place] = late[int(numbers[place])]
     return labels.tolist()
 
 

@@ -12,18 +12,26 @@ import numpy as np
 from classifier.detection.ciphers import CipherLibrary
 from classifier.detection.flows import flow_records
 from classifier.errors import ConservationError
-from classifier.gateway.calendar import Calendar
+from classifier.gateway.calendar import Calendar, Calendars
 from classifier.gateway.gathering import Gathered
+from classifier.gateway.glances import Fullest, glance
 from classifier.gateway.inline import Gate
 from classifier.gateway.keeping import Keeper, LedgerAllowances
-from classifier.gateway.labels import BEYOND_LABEL, subscriber_labels
+from classifier.gateway.labels import subscriber_labels
+from classifier.gateway.numbering import ApplicationNumbers, SubscriberNumbers
 from classifier.gateway.plan import Plan
 from classifier.gateway.tally import Tally
 from classifier.ledger.backlog import Backlog
 from classifier.ledger.write import LedgerWriter
 from classifier.metering.meter import Meter
+from classifier.metering.renewal import Renewal, renumbered_lookup, renumbered_ranges
 from classifier.rating.figures import Figures
+from classifier.rating.rate import Rater
 from classifier.records import FlowRecord, UsageReport
+from classifier.reports.glance import Glance
+
+# Intervals whose figures of allowances are kept for `Session.glance`: who looks, looks at each, and a replay keeps few.
+ROUNDS_KEPT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +47,8 @@ class Session:
 
     `interval_seconds` None: intervals are as long as can be, which changes no total; but with a ledger, and under offers to
     which the order of usage matters, they are the configured ones. `ledger`: where what was rated is kept, and where
-    allowances go on from; `backlog`: keeps what the ledger does not take at once. `on_interval` gets the totals so far
-    whenever an interval is over and written. `in_line`: what is used up or barred is marked as dropped (`inline.Gate`).
+    allowances go on from; `backlog`: keeps what the ledger does not take at once. `on_interval` is called whenever an
+    interval is over and written. `in_line`: what is used up or barred is marked as dropped (`inline.Gate`).
     """
 
     def __init__(
@@ -52,7 +60,7 @@ class Session:
         seed: int | None = None,
         ledger: LedgerWriter | None = None,
         backlog: Backlog | None = None,
-        on_interval: Callable[[UsageReport], None] | None = None,
+        on_interval: Callable[[], None] | None = None,
         in_line: bool = False,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
@@ -60,32 +68,35 @@ class Session:
         self._rater = rater = plan.rater()
         if interval_seconds is None and (ledger is not None or rater.order_matters()):
             interval_seconds = plan.configuration.gateway.interval_seconds
-        self._application_names = plan.catalogue.application_names
-        self._tally = Tally(rater.programmes, self._application_names)
+        self._applications = ApplicationNumbers(plan.catalogue)
+        self._tally = Tally(rater.programmes, self._applications.names)
         self._gathered = Gathered()
         self._on_interval = on_interval
-        self._listed = (BEYOND_LABEL, *(subscriber.name for subscriber in plan.subscribers))
+        self._rated: list[Figures] = []
+        self._fullest = Fullest()
         self._watch = plan.watch()
-        self._names = self._listed
+        self._subscribers = SubscriberNumbers(plan.subscribers, self._watch)
+        self._listed = self._names = self._subscribers.names
         self._first_plain = 1 + self._watch.watched.last_number if self._watch else len(self._listed)
         self._plain_labels: list[str] = []
         self._waiting_flows: list[tuple[int, FlowRecord]] = []
         self._next_serial = 1
-        calendar = Calendar(plan.configuration.gateway.zone, rater.edges_ns(), interval_seconds)
+        self._calendar = Calendar(plan.configuration.gateway.zone, rater.edges_ns(), interval_seconds)
+        self._calendars = Calendars(self._calendar)
         self._keeper: Keeper | None = None
         if ledger is not None:
             self._keeper = Keeper(
                 ledger,
                 rater,
                 self._labels,
-                calendar,
+                self._calendars,
                 backlog,
             )
         self._used: Figures | LedgerAllowances = self._keeper.allowances if self._keeper else Figures()
         self.meter = Meter(
             plan.lookup,
             plan.subscriber_ranges,
-            calendar,
+            self._calendars,
             self,
             CipherLibrary(),
             listed_subscribers=len(plan.subscribers),
@@ -94,7 +105,7 @@ class Session:
             seed=seed,
             watcher=self._watch,
             link_binding=plan.configuration.link_binding.by,
-            blocked_applications=len(self._application_names) if in_line else 0,
+            blocked_applications=len(self._applications.names) if in_line else 0,
         )
         self._gate = Gate(rater, plan.subscribers, self.meter.block, say) if in_line else None
 
@@ -102,7 +113,7 @@ class Session:
         self._gathered.add(rows)
 
     def flows(self, rows: np.ndarray, names: list[bytes]) -> None:
-        for entry in flow_records(rows, names, self._application_names, self.subscriber_label):
+        for entry in flow_records(rows, names, self._applications.names, self.subscriber_label):
             heapq.heappush(self._waiting_flows, (entry[0], entry[1]))
 
     def interval(self, start_ns: int, end_ns: int) -> None:
@@ -116,8 +127,46 @@ class Session:
         self._tally.add(rated)
         if self._keeper:
             self._keeper.keep(start_ns, end_ns, rated, self.meter.totals())
+        self._rated.append(rated.used)
+        del self._rated[:-ROUNDS_KEPT]
         if self._on_interval:
-            self._on_interval(self.report())
+            self._on_interval()
+
+    def renew(self, plan: Plan, begin_run: Callable[[], None]) -> None:
+        """Go on under another plan, between two batches: whole, or not at all, with an error that says why not.
+
+        The interval is closed before, so that what was metered is rated under the offers before. Time zone, months, limits of
+        tables and what gives addresses away have to be the same. `begin_run` writes the change down and may fail.
+        """
+        names = self._applications.with_those_of(plan.catalogue)
+        self._tally.check_room(plan.programmes, names)
+        self._subscribers.check_room(plan.subscribers, self.meter.subscriber_room())
+        cut_ns = self.meter.cut()
+        try:
+            begin_run()
+            self._go_on_under(plan, names)
+        finally:
+            if cut_ns is not None:
+                self._calendars.turn(cut_ns, self._calendar)
+                self.meter.reopen(cut_ns)
+
+    def _go_on_under(self, plan: Plan, names: tuple[str, ...]) -> None:
+        """Nothing here may fail."""
+        application_number, gone, rule_of = self._applications.turn(plan.catalogue)
+        subscriber_number = self._subscribers.turn(plan.subscribers, self.meter.new_subscribers)
+        listed = self._subscribers.by_number()
+        self._rater = Rater(plan.programmes, names, listed, plan.periods)
+        self._tally.turn(self._rater.programmes, names)
+        if self._keeper:
+            self._keeper.turn(self._rater)
+        lookup = renumbered_lookup(plan.lookup, application_number, len(names))
+        ranges = renumbered_ranges(plan.subscriber_ranges, subscriber_number)
+        self.meter.renew(Renewal(lookup, ranges, rule_of, gone, plan.limits))
+        if self._gate:
+            self._gate.turn(self._rater, listed, self._used, self.meter.clock_ns)
+        gateway = plan.configuration.gateway
+        self._calendar = Calendar(gateway.zone, self._rater.edges_ns(), gateway.interval_seconds)
+        self._plan = plan
 
     def ended_flows(self) -> Iterator[FlowRecord]:
         """Flows that can be given away in the order in which they began: all that began before them have ended too."""
@@ -135,21 +184,34 @@ class Session:
         if place >= len(self._plain_labels):
             entries = self.meter.subscriber_entries()
             numbers = np.arange(self._first_plain + len(self._plain_labels), len(entries))
-            self._plain_labels += subscriber_labels(self._listed, entries, numbers)
+            self._plain_labels += subscriber_labels(self._listed, entries, numbers, self._subscribers.late)
         return self._plain_labels[place]
 
     def _labels(self, numbers: np.ndarray) -> list[str]:
-        return subscriber_labels(self._all_names(), self.meter.subscriber_entries(), numbers)
+        return self._labels_now()(numbers)
+
+    def _labels_now(self) -> Callable[[np.ndarray], list[str]]:
+        """Gives the labels of an array of subscriber numbers, now and later."""
+        entries, late = self.meter.subscriber_entries(), dict(self._subscribers.late)
+        return partial(subscriber_labels, self._all_names(), entries, late=late)
 
     def _all_names(self) -> tuple[str, ...]:
         """Labels of the numbers from 0: those listed, then those that RADIUS or DHCP has named so far."""
         return (*self._listed, *self._watch.names) if self._watch else self._listed
 
+    def glance(self, count: int) -> Glance:
+        """What was rated until the last interval's end, with the `count` largest subscribers and applications."""
+        for used in self._rated:
+            self._fullest.add(used)
+        self._rated.clear()
+        labels_of, names = self._labels_now(), self._applications.names
+        uses = self._fullest.uses(self._rater.programmes, labels_of, count)
+        return glance(self._tally, self.meter.totals(), names, labels_of, uses, count)
+
     def report(self) -> UsageReport:
         """The totals so far, checked: the parts and the unmetered add up to what was observed (accounting 1.5)."""
-        labels_of = partial(subscriber_labels, self._all_names(), self.meter.subscriber_entries())
         notices = self._watch.notices() if self._watch else ()
-        report = self._tally.report(self.meter.totals(), labels_of, notices)
+        report = self._tally.report(self.meter.totals(), self._labels_now(), notices)
         parts = (report.zero_rated, report.discounted, report.charged, report.pending)
         frames = sum(part.frames for part in parts) + sum(entry.frames for entry in report.unmetered)
         octets = sum(part.octets for part in parts) + sum(entry.octets for entry in report.unmetered)

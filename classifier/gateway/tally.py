@@ -27,10 +27,11 @@ KEY_BITS = (("subscriber", 26), ("application", 14), ("evidence", 3), ("part", 2
 _SHIFTED = {"programme": 1, "reason": 1}
 
 
-def _pack(rated: np.ndarray) -> np.ndarray:
+def _pack(rated: np.ndarray, place_of: np.ndarray) -> np.ndarray:
     key = np.zeros(len(rated), np.int64)
     for field, bits in KEY_BITS:
-        key = key << bits | (rated[field].astype(np.int64) + _SHIFTED.get(field, 0))
+        column = place_of[rated[field]] if field == "programme" else rated[field]
+        key = key << bits | (column.astype(np.int64) + _SHIFTED.get(field, 0))
     return key
 
 
@@ -55,18 +56,34 @@ class Tally:
     """Sums of rated usage by subscriber, application, evidence and what became of it. Memory goes with the keys seen."""
 
     def __init__(self, programmes: Sequence[Programme], application_names: Sequence[str]) -> None:
-        if len(application_names) >= 1 << 14 or len(programmes) >= (1 << 12) - 1:
-            raise ConfigurationError("signatures: more than 16,383 applications or 4,094 programmes; leave some out")
-        self._programmes_by_place = programmes
-        self._application_names = application_names
+        self._programmes_by_place: list[Programme] = []
+        self.check_room(programmes, application_names)
+        self.turn(programmes, application_names)
         self._exhausted: set[tuple[int, str]] = set()
         self._key = np.zeros(0, np.int64)
         self._volumes = [np.zeros(0, np.int64) for _ in VOLUMES]
 
+    def check_room(self, programmes: Sequence[Programme], application_names: Sequence[str]) -> None:
+        """ConfigurationError where these would be too many, together with those that went before."""
+        known = {(one.name, one.payer) for one in (*self._programmes_by_place, *programmes)}
+        if len(application_names) >= 1 << 14 or len(known) >= (1 << 12) - 1:
+            raise ConfigurationError("signatures: more than 16,383 applications or 4,094 programmes; leave some out")
+
+    def turn(self, programmes: Sequence[Programme], application_names: Sequence[str]) -> None:
+        """What is added from now on was rated under these programmes. Application numbers mean what they did."""
+        place = {(one.name, one.payer): number for number, one in enumerate(self._programmes_by_place)}
+        for one in programmes:
+            if place.setdefault((one.name, one.payer), len(place)) == len(self._programmes_by_place):
+                self._programmes_by_place.append(one)
+        self._place_of = np.array([*(place[one.name, one.payer] for one in programmes), -1], np.int32)
+        self._application_names = application_names
+
     def add(self, rated: Rated) -> None:
         """Add what was rated under these programmes."""
         self._exhausted |= rated.exhausted
-        key, volumes = sums_by_key(_pack(rated.rows), np.stack([rated.rows[field] for field in VOLUMES]))
+        key, volumes = sums_by_key(
+            _pack(rated.rows, self._place_of), np.stack([rated.rows[field] for field in VOLUMES])
+        )
         # Both are in order: what is known is added where it stands, and only what is new moves the rest.
         place = np.searchsorted(self._key, key)
         known = self._key.take(place, mode="clip") == key if self._key.size else np.zeros(len(key), bool)
@@ -78,6 +95,10 @@ class Tally:
             at = place[new] + np.arange(len(new))
             columns = [self._key, *self._volumes], [key[new], *volumes[:, new]]
             self._key, *self._volumes = (_woven(*pair, at) for pair in zip(*columns, strict=True))
+
+    def columns(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """(columns of KEY_BITS, octets) of all sums."""
+        return _unpack(self._key), self._volumes[0] + self._volumes[1]
 
     def report(
         self,
@@ -101,7 +122,7 @@ class Tally:
             discounted=_part(columns, volumes, PART_DISCOUNTED),
             charged=_part(columns, volumes, PART_CHARGED),
             pending=Volume(totals.pending_frames, totals.pending_uplink_octets, totals.pending_downlink_octets),
-            charged_because=_reasons(columns["reason"], octets),
+            charged_because=octets_by_reason(columns["reason"], octets),
             unmetered=tuple(UnmeteredUsage(*entry) for entry in totals.unmetered),
             subscribers=SubscriberUsages(columns, volumes, self._application_names, labels_of),
             programmes=self._programmes(columns, octets),
@@ -134,7 +155,7 @@ def _part(columns: dict[str, np.ndarray], volumes: np.ndarray, part: int) -> Vol
     return Volume(up_frames + down_frames, uplink, downlink)
 
 
-def _reasons(reason: np.ndarray, octets: np.ndarray) -> tuple[tuple[str, int], ...]:
+def octets_by_reason(reason: np.ndarray, octets: np.ndarray) -> tuple[tuple[str, int], ...]:
     """(reason, octets) of what is charged, most octets first; `reason` are places in REASONS or -1."""
     found = np.unique(reason[reason >= 0]).tolist()
     sums = [(REASONS[place], int(octets[reason == place].sum())) for place in found]

@@ -5,7 +5,7 @@ Rule of this file: `subscribers.watch` is imported only where a server is config
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,14 @@ class AddressWatch:
             capacity=configuration.bindings.capacity,
             last_number=self._bindings.last_number,
         )
+
+    def number_of(self, name: str) -> int:
+        """The number that a message has given to this name, 0 where none has."""
+        return self._bindings.number_of(name)
+
+    def relist(self, numbers: Mapping[str, int]) -> None:
+        """The subscriber file has these names now, under these numbers."""
+        self._bindings.relist(numbers)
 
     @property
     def next_expiry_ns(self) -> int:

@@ -12,7 +12,11 @@ VOLUMES = ("uplink_octets", "downlink_octets", "uplink_packets", "downlink_packe
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What runs: `kind` is "replay", "run" or "rate". `programmes` are (name, payer, terms) of those in force."""
+    """What runs: `kind` is "replay", "run" or "rate". `programmes` are (name, payer, terms) of those in force.
+
+    `continues`: the number of the run that the process began with, where this one is only what it goes on with under another
+    catalogue.
+    """
 
     kind: str
     gateway: str
@@ -21,6 +25,15 @@ class Run:
     catalogue: str
     version: str
     programmes: tuple[tuple[str, str, str], ...]
+    continues: int | None = None
+
+
+class CutRun(NamedTuple):
+    """A run that was killed: its last entry ends at `ends_ns` (None: it has none), and undecided flows held
+    `pending_octets` then."""
+
+    ends_ns: int | None
+    pending_octets: int
 
 
 class Outcome(NamedTuple):

@@ -105,8 +105,13 @@ class LedgerReader:
             "SELECT run, name, payer, terms FROM in_force JOIN programme ON id = programme ORDER BY run, name"
         ):
             in_force.setdefault(run, []).append(tuple(programme))
-        asked = "SELECT id, kind, gateway, timezone, month_starts_on, catalogue, version FROM run ORDER BY id"
-        return {number: Run(*fields, tuple(in_force.get(number, ()))) for number, *fields in self._ask(asked)}
+        asked = (
+            "SELECT id, kind, gateway, timezone, month_starts_on, catalogue, version, continues FROM run ORDER BY id"
+        )
+        return {
+            number: Run(*fields, tuple(in_force.get(number, ())), continues)
+            for number, *fields, continues in self._ask(asked)
+        }
 
     def sources(self) -> list[tuple[int, str, str]]:
         """(run, name, digest) of the captures that were read, in their order."""
@@ -172,11 +177,12 @@ class LedgerReader:
         return tuple(self._ask("SELECT reason, frames, octets FROM unmetered WHERE entry = ?", (entry,)))
 
     def lost_octets(self, begin_ns: int | None = None, end_ns: int | None = None) -> int:
-        """What undecided flows held at the end of the last entry of each run, if that began in the range: nothing, where a run
-        could end in peace."""
+        """What undecided flows held at the end of the last entry of each process, if that began in the range: nothing, where
+        it could end in peace."""
         asked = (
             "SELECT coalesce(sum(pending_octets), 0) FROM entry"
-            " WHERE id IN (SELECT max(id) FROM entry GROUP BY run) AND begins_ns >= ? AND begins_ns < ?"
+            " WHERE id IN (SELECT max(entry.id) FROM entry JOIN run ON run.id = run GROUP BY coalesce(continues, run))"
+            " AND begins_ns >= ? AND begins_ns < ?"
         )
         (octets,) = self._one(asked, _range(begin_ns, end_ns))
         return octets

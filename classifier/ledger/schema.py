@@ -92,5 +92,14 @@ CREATE TABLE allowance (
 ) WITHOUT ROWID;
 """
 
+_VERSION_2 = """
+-- The first run of the process that goes on in this one after a reload; null where nothing went before.
+ALTER TABLE run ADD COLUMN continues INTEGER REFERENCES run;
+-- Runs that came to their end: of one without a row here, what passed after its last entry is missing.
+CREATE TABLE ending (run INTEGER PRIMARY KEY REFERENCES run);
+-- Nobody knows it of the runs before.
+INSERT INTO ending SELECT id FROM run;
+"""
+
 # The script at place n brings version n to n + 1; version 0 is an empty file.
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)

@@ -18,7 +18,7 @@ import numpy as np
 
 from classifier.distinct import distinct
 from classifier.errors import LedgerError
-from classifier.ledger.entries import NO_ATTRIBUTES, VOLUMES, Attributes, Entry, Outcome, Period, Posting, Run
+from classifier.ledger.entries import NO_ATTRIBUTES, VOLUMES, Attributes, CutRun, Entry, Outcome, Period, Posting, Run
 from classifier.ledger.names import Names
 from classifier.ledger.store import insert, open_for_writing, reason_of, transaction
 
@@ -64,13 +64,35 @@ class LedgerWriter:
         with self.transaction():
             self._names.write(self._connection)
             self._connection.execute(
-                "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (number, run.kind, run.gateway, run.timezone, run.month_starts_on, run.catalogue, run.version),
+                "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    number,
+                    run.kind,
+                    run.gateway,
+                    run.timezone,
+                    run.month_starts_on,
+                    run.catalogue,
+                    run.version,
+                    run.continues,
+                ),
             )
             self._connection.executemany("INSERT INTO in_force VALUES (?, ?)", [(number, one) for one in in_force])
         self._names.written()
         self._run = number
         return number
+
+    def end_run(self) -> None:
+        """Write down that the run came to its end and all of it is here."""
+        with self.transaction():
+            self._connection.execute("INSERT INTO ending VALUES (?)", (self._run,))
+
+    def cut_run(self) -> CutRun | None:
+        """What there is of the last live run, if it did not come to its end; to be asked before the next one begins."""
+        cut = "SELECT coalesce(continues, id) FROM run WHERE id = ? AND kind = 'run' AND id NOT IN (SELECT run FROM ending)"
+        last = "SELECT ends_ns, pending_octets FROM entry WHERE run >= ? ORDER BY id DESC LIMIT 1"
+        with self._explained():
+            began = self._connection.execute(cut, (self._run,)).fetchone()
+            return None if began is None else CutRun(*(self._connection.execute(last, began).fetchone() or (None, 0)))
 
     def add_source(self, name: str, digest: str) -> None:
         """Write down that this run read the capture of this digest."""

@@ -32,11 +32,14 @@ from classifier.kernels.state import (
 )
 from classifier.metering.bindings import Change, Watcher, observe, write_changes
 from classifier.metering.blocking import Cases, write_blocks
+from classifier.metering.fill import table_fill
+from classifier.metering.renewal import Renewal, renewed
 from classifier.metering.tables import Limits, make_packets, make_tables
-from classifier.records import EVIDENCE, UNMETERED, UNMETERED_BLOCKED
+from classifier.records import EVIDENCE, FRAME, UNMETERED, UNMETERED_BLOCKED
 
 NO_OCTETS = np.zeros(0, np.uint8)
 NO_OCTETS.flags.writeable = False
+NO_FRAMES = np.zeros(0, FRAME).view(np.recarray)
 # Frames decoded at a time: their packets, 320 octets each, stay in the processor's cache until they are metered. What changes
 # a binding has those behind it decoded anew, so there are fewer where that is looked for.
 DECODED_FRAMES = 2048
@@ -194,12 +197,59 @@ class Meter:
 
     def load(self) -> None:
         """Load the compiled kernels, or compile them, now and not with the first frame: a live source does not wait."""
+        self.decode(NO_OCTETS, NO_FRAMES, 0, 0, self._packets)
         self._run(THEN_NOTHING)
 
+    @property
+    def clock_ns(self) -> int:
+        """Packet time."""
+        return int(self._state.clock_ns)
+
     def tick(self, clock_ns: int) -> None:
-        """The time is `clock_ns` though no packet came: close the interval if it is over (a live source)."""
-        if self._interval_open and clock_ns >= self._state.interval_end_ns:
+        """The time is `clock_ns` though no packet came: open the first interval, or close it if it is over (a live source)."""
+        if not self._interval_open:
+            self._open_interval(clock_ns)
+        elif clock_ns >= self._state.interval_end_ns:
             self._next_interval(clock_ns)
+
+    def cut(self) -> int | None:
+        """Close the interval behind the last packet, so that what follows can be rated under other offers.
+
+        The instant where it was cut, None where no interval is open; the next packet or `reopen` opens the one behind it.
+        """
+        if not self._interval_open:
+            return None
+        state = self._state
+        state.interval_end_ns = max(state.clock_ns, state.interval) + 1
+        self._close_interval()
+        self._interval_open = False
+        return int(state.interval_end_ns)
+
+    def reopen(self, at_ns: int) -> None:
+        """Open the interval that holds this instant, where `cut` had closed the one before."""
+        self._open_interval(at_ns)
+
+    def renew(self, renewal: Renewal) -> None:
+        """Put another catalogue and other subscribers in force for what comes. Only where `cut` has closed the interval."""
+        self._tables = renewed(self._tables, renewal)
+
+    def new_subscribers(self, count: int) -> int:
+        """Reserve so many numbers, for which there is room, for subscribers that are listed from now on; the first of them."""
+        first = int(self._state.subscriber_count)
+        self._state.subscriber_count += count
+        return first
+
+    def subscriber_room(self) -> int:
+        """How many numbers are left."""
+        return len(self._tables.subscribers) - int(self._state.subscriber_count)
+
+    def fill(self) -> tuple[tuple[str, int, int], ...]:
+        """(table, places in use, places) of the tables that traffic fills."""
+        return table_fill(self._tables)
+
+    def overflows(self) -> tuple[tuple[str, int], ...]:
+        """(what, how often) of everything that may go over a bound, zeros included."""
+        return tuple(self._overflows())
 
     def block(self, blocked: Mapping[int, Cases]) -> int:
         """From the next frame on this is blocked, by subscriber number, and nothing else; `dropped` in the list of frames says
@@ -301,6 +351,9 @@ class Meter:
 
     def _next_interval(self, clock_ns: int) -> None:
         self._close_interval()
+        self._open_interval(clock_ns)
+
+    def _open_interval(self, clock_ns: int) -> None:
         start_ns, end_ns = self._intervals(clock_ns)
         self._state.interval = start_ns
         self._state.interval_end_ns = end_ns

@@ -154,6 +154,23 @@ def _none(count: int) -> np.ndarray:
     return np.full(count, -1, np.int32)
 
 
+def time_outs_ns(limits: Limits) -> np.ndarray:
+    """i8[ORDERS]: how long a flow of each order may be silent."""
+    seconds = (
+        limits.closed_seconds,
+        limits.tcp_transitory_seconds,
+        limits.tcp_idle_seconds,
+        limits.udp_idle_seconds,
+        limits.other_idle_seconds,
+    )
+    return np.array(seconds, np.int64) * 10**9
+
+
+def trusts_resolvers(lookup: Lookup) -> bool:
+    """Whether trusted resolvers are configured."""
+    return bool((lookup.trusted.v4_value >= 0).any() or (lookup.trusted.v6_value >= 0).any())
+
+
 def make_tables(
     lookup: Lookup,
     subscriber_ranges: Ranges,
@@ -191,17 +208,10 @@ def make_tables(
     state[0].flow_capacity = limits.flows
     state[0].inspection_packets = limits.inspection_packets
     state[0].dns_grace_ns = limits.dns_grace_seconds * 10**9
-    state[0].resolvers_trusted = (lookup.trusted.v4_value >= 0).any() or (lookup.trusted.v6_value >= 0).any()
+    state[0].resolvers_trusted = trusts_resolvers(lookup)
     held = _records(limits.held_volumes, HELD)
     held["next"] = np.arange(1, limits.held_volumes + 1)
     held["next"][-1] = -1
-    seconds = (
-        limits.closed_seconds,
-        limits.tcp_transitory_seconds,
-        limits.tcp_idle_seconds,
-        limits.udp_idle_seconds,
-        limits.other_idle_seconds,
-    )
     subscribers = max(limits.subscribers, 1 + listed_subscribers) + reserved
     subscriber_index = np.zeros(_power_of_two(subscribers), np.int32)
     state[0].subscriber_mask = min(INDEX_FIRST, subscriber_index.size) - 1
@@ -213,7 +223,7 @@ def make_tables(
         flow_index=flow_index,
         order_first=_none(ORDERS),
         order_last=_none(ORDERS),
-        timeout_ns=np.array(seconds, np.int64) * 10**9,
+        timeout_ns=time_outs_ns(limits),
         held=held,
         usage=_aligned_records(limits.usage_rows, USAGE_ROW),
         usage_index=_none(_power_of_two(limits.usage_rows)),

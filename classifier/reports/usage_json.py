@@ -7,15 +7,18 @@ there beside the schema's keys stands behind them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from types import MappingProxyType
 
 from classifier.records import UNMETERED, SubscriberUsage, UsageReport, Volume
+from classifier.reports.glance import Vitals
 from classifier.reports.words import time_text
 
 SCHEMA = "freeflow.usage/1"
 EVIDENCE_ORDER = ("verified", "claimed", "address", "contradicted", "none")
 ALWAYS_UNMETERED = ("not_ip", "transit")
+NOTHING: Mapping[str, object] = MappingProxyType({})
 _encode = json.JSONEncoder().encode
 _encode_name = cache(_encode)  # of applications, which are few and come again
 
@@ -28,14 +31,32 @@ def json_text(report: UsageReport) -> Iterator[str]:
     return _pieces(report, "{\n", ",\n", "[\n", "\n]", "\n}\n")
 
 
-def json_line(report: UsageReport) -> str:
-    """The report as one object on one line."""
-    return "".join(_pieces(report, "{", ", ", "[", "]", "}\n"))
+def json_line(report: UsageReport, further: Mapping[str, object] = NOTHING) -> str:
+    """The report as one object on one line; `further` entries come last."""
+    return "".join(_pieces(report, "{", ", ", "[", "]", "}\n", further))
 
 
-def _pieces(report: UsageReport, begin: str, separator: str, begin_list: str, end_list: str, end: str) -> Iterator[str]:
+def live_entries(vitals: Vitals) -> dict[str, object]:
+    """What a live run has besides: what the ring lost, how full the tables are, how many intervals wait for the ledger."""
+    return {
+        "dropped_frames": vitals.dropped,
+        "freezes": vitals.freezes,
+        "waiting_intervals": vitals.waiting_entries,
+        "tables": {name: {"used": used, "capacity": places} for name, used, places in vitals.fill},
+    }
+
+
+def _pieces(
+    report: UsageReport,
+    begin: str,
+    separator: str,
+    begin_list: str,
+    end_list: str,
+    end: str,
+    further: Mapping[str, object] = NOTHING,
+) -> Iterator[str]:
     before = begin
-    for key, value in _entries(report).items():
+    for key, value in {**_entries(report), **further}.items():
         yield f'{before}"{key}": '
         before = separator
         if not isinstance(value, Iterator):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from classifier.subscribers.events import Action, Event, Prefix, same_form
@@ -118,6 +118,15 @@ class Bindings:
     def last_number(self) -> int:
         """The last number that may ever be a name's: the meter numbers plain addresses from the next one on."""
         return self._first_number - 1 + self._capacity
+
+    def number_of(self, name: str) -> int:
+        """The number under which a name that was not listed is known, 0 where it is not."""
+        form = same_form(name)
+        return next((number for (_, text), number in self._numbers.items() if text == form), 0)
+
+    def relist(self, numbers: Mapping[str, int]) -> None:
+        """From the next event on, the subscriber file has these names with these numbers."""
+        self._listed = {same_form(name): number for name, number in reversed(list(numbers.items()))}
 
     @property
     def names(self) -> list[str]:

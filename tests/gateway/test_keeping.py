@@ -98,7 +98,8 @@ def test_every_entry_is_balanced_with_what_it_left_pending(plan, tmp_path):
 
 def test_the_totals_at_the_end_of_an_interval_are_balanced_in_the_middle_of_a_batch(plan):
     told = []
-    report = metered(Session(plan, interval_seconds=600, on_interval=told.append))
+    session = Session(plan, interval_seconds=600, on_interval=lambda: told.append(session.report()))
+    report = metered(session)
     assert len(told) > 10
     assert told[-1] == report
     assert [one.observed_frames for one in told] == sorted(one.observed_frames for one in told)
@@ -127,7 +128,7 @@ def run_on_full_disk(plan, path, rows_max: int, room_after: int):
         allow_pages(writer, 0)
         backlog = Backlog(writer, rows_max)
 
-        def tell(_):
+        def tell():
             waited.append(backlog.entries)
             if len(waited) == room_after:
                 allow_pages(writer, 10_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -91,6 +92,16 @@ def test_what_a_run_that_was_cut_short_had_not_decided_is_told(tmp_path):
             writer.write(Entry(10, 20, (9, 900), pending, (), (), ()))
     with LedgerReader(tmp_path / "usage.db") as reader:
         assert ledger_report(reader, PERIODS, "day").lost_octets == 570
+
+
+def test_what_was_not_decided_at_a_reload_goes_on_and_is_not_lost(tmp_path):
+    with LedgerWriter(tmp_path / "usage.db") as writer:
+        for continues, pending in ((None, (3, 500)), (1, (2, 70)), (1, None)):
+            writer.begin_run(replace(RUN, continues=continues))
+            if pending:
+                writer.write(Entry(0, 10, (9, 900), pending, (), (), ()))
+    with LedgerReader(tmp_path / "usage.db") as reader:
+        assert reader.lost_octets() == 70
 
 
 def test_days_and_months_are_those_of_the_latest_run(tmp_path):

@@ -6,8 +6,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from stand_in_ring import Ring
 
-from classifier.capture.files import open_capture
 from classifier.gateway import live
 from classifier.gateway.plan import load_plan
 from classifier.ledger.read import LedgerReader
@@ -29,31 +29,6 @@ class SmallDisk(LedgerWriter):
         self._connection.execute(f"PRAGMA max_page_count = {pages}")
 
 
-class Ring:
-    """The frames of a capture, a few at a time; `on_batch` is told how many batches went before."""
-
-    problem = None
-
-    def __init__(self, capture: str) -> None:
-        self._capture = capture
-        self.on_batch = lambda number: None
-
-    def __iter__(self):
-        with open_capture(self._capture, batch_frames=50) as capture:
-            for number, batch in enumerate(capture):
-                self.on_batch(number)
-                yield batch
-
-    def statistics(self):
-        return 0, 0, 0
-
-    def let_in(self):
-        pass
-
-    def close(self):
-        pass
-
-
 @pytest.fixture
 def run(monkeypatch, tmp_path):
     """A run of the bundled day on a small disk: (run, ring, warnings)."""
@@ -65,7 +40,7 @@ def run(monkeypatch, tmp_path):
     monkeypatch.setattr(live, "open_source", lambda *_: ring)
     monkeypatch.setattr(live, "LedgerWriter", SmallDisk)
     plan = load_plan(str(PCAPS / "day-in-the-life.toml"))
-    return live.LiveRun("eth1", plan, tmp_path / "usage.db", warnings.append), ring, warnings
+    return live.LiveRun("eth1", plan, tmp_path / "usage.db", live.Watcher(line=warnings.append)), ring, warnings
 
 
 def octets_in(path) -> int:
@@ -76,11 +51,9 @@ def octets_in(path) -> int:
 def test_what_waited_is_written_and_both_are_told_once(run, tmp_path):
     live_run, ring, warnings = run
     ring.on_batch = lambda number: live_run._writer.allow(100_000) if number == 11 else None
-    reports = []
-    outcome = live_run.run(reports.append)
+    outcome = live_run.run()
     report = outcome.report
     assert outcome.problems == ()
-    assert reports[-1] == report
     assert (
         octets_in(tmp_path / "usage.db") == report.zero_rated.octets + report.discounted.octets + report.charged.octets
     )
@@ -92,7 +65,7 @@ def test_what_waited_is_written_and_both_are_told_once(run, tmp_path):
 
 def test_what_never_got_room_is_a_problem_of_the_run(run, tmp_path):
     live_run, _, warnings = run
-    outcome = live_run.run(lambda report: None)
+    outcome = live_run.run()
     (problem,) = outcome.problems
     report = outcome.report
     missing = (

@@ -52,7 +52,7 @@ def test_what_is_no_ledger_is_refused_and_left_as_it_is(opens, tmp_path):
 def test_a_newer_ledger_is_refused(opens, tmp_path):
     path = make_ledger(tmp_path / "usage.db", HOURS)
     database(path, "PRAGMA user_version = 99")
-    assert "is of a newer freeflow (version 99, this one knows 1)" in refused(opens, path)
+    assert "is of a newer freeflow (version 99, this one knows 2)" in refused(opens, path)
 
 
 def test_a_missing_ledger_cannot_be_read_and_is_not_made(tmp_path):
@@ -80,7 +80,7 @@ def test_an_older_ledger_is_brought_up_to_date_with_all_that_is_in_it(tmp_path, 
     assert "older" in refused(LedgerReader, path)
     LedgerWriter(path).close()
     with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
         assert connection.execute("SELECT site FROM run").fetchall() == [("here",)]
     with LedgerReader(path) as reader:
         assert [one.uplink_octets for one in reader.day_totals()] == [100]
@@ -96,7 +96,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
         with pytest.raises(sqlite3.OperationalError, match="no such table: nowhere"):
             LedgerWriter(path)
     with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
         assert "site" not in [row[1] for row in connection.execute("PRAGMA table_info(run)")]
     LedgerWriter(path).close()
 
