@@ -76,7 +76,7 @@ class LiveView:
             rows += self._tops(glance, width, max(height - FIXED_ROWS - len(glance.allowances[:2]), 2))
             rows.append(_because(glance, width))
             rows.append(_evidence(glance.evidence, width))
-            rows += self._allowances(glance.allowances[: max(height - len(rows) - 2, 0)], width)
+            rows += self._allowances(glance.allowances[: max(height - len(rows) - 1, 0)], width)
         rows = rows[: height - 1]
         rows += [[] for _ in range(height - 1 - len(rows))]
         return [*rows, self._foot(width)]

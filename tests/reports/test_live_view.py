@@ -79,6 +79,7 @@ def test_at_80_by_24_everything_that_counts_is_there():
     assert "evidence verified 73.7 %  none 26.3 %" in text
     assert "wechat-card: lin" in text
     assert "150 MB of  300 MB" in text
+    assert "full: xu" in text
     assert "streams 512 (50.0 %)  flows 2,048 (0.2 %)" in text
     assert "\x1b[2J" not in text
 
