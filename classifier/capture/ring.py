@@ -84,6 +84,8 @@ class RingSource:
         try:
             self._socket = PacketSocket(interface, direction, promiscuous=promiscuous)
             self._make_ring(blocks, block_octets)
+            # Compiled or loaded before anything comes, and while whoever started this can still read what was kept.
+            index_ring_block(self._writable[0], 0, 0, LINK_ETHERNET, 0, self._frames)
             self._presence = Presence(interface, self._socket.bind, say)
             if let_in:
                 self.let_in()
@@ -98,9 +100,6 @@ class RingSource:
 
     def let_in(self) -> None:
         """From now on what passes the interface lies in the ring; at the start already, but with `let_in` False."""
-        index_ring_block(
-            self._writable[0], 0, 0, LINK_ETHERNET, 0, self._frames
-        )  # compiled or loaded before anything comes
         try:
             self._socket.bind(self.interface)
         except OSError as error:

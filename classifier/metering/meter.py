@@ -33,6 +33,7 @@ from classifier.kernels.state import (
 from classifier.metering.bindings import Change, Watcher, observe, write_changes
 from classifier.metering.blocking import Cases, write_blocks
 from classifier.metering.fill import table_fill
+from classifier.metering.log import drop_names, take_log
 from classifier.metering.renewal import Renewal, renewed
 from classifier.metering.tables import Limits, make_packets, make_tables
 from classifier.records import EVIDENCE, FRAME, UNMETERED, UNMETERED_BLOCKED
@@ -345,7 +346,7 @@ class Meter:
         elif status in (FLOWS, NAMES):
             self._take_flows()
             if status == NAMES:
-                self._drop_names()
+                drop_names(self._tables)
         else:
             raise AssertionError(f"kernel status {status}")
 
@@ -379,52 +380,5 @@ class Meter:
             self._sink.usage(rows)
 
     def _take_flows(self) -> None:
-        count = int(self._state.log_count)
-        if not count:
-            return
-        rows = self._tables.log[:count].copy()
-        self._state.log_count = 0
-        tables = self._tables
-        used = np.unique(np.concatenate([rows["name"], rows["other_name"]]))
-        used = used[used >= 0]
-        place = np.full(tables.names.shape[0] + 1, -1, np.int32)
-        place[used] = np.arange(used.size)
-        names = []
-        for name in tables.names[used]:
-            names.append(tables.name_pool[name.offset : name.offset + name.length].tobytes())
-        rows["name"] = place[rows["name"]]
-        rows["other_name"] = place[rows["other_name"]]
-        self._sink.flows(rows, names)
-
-    def _drop_names(self) -> None:
-        """Keep only the names that flows in the table still need; where that frees nothing, new names are not kept."""
-        tables, state = self._tables, self._state
-        live = tables.flows["serial"] != 0
-        kept: dict[int, int] = {}
-        pool = bytearray()
-        rows = []
-        for old in np.unique(np.concatenate([tables.flows["name"][live], tables.flows["other_name"][live]])):
-            if old < 0:
-                continue
-            name = tables.names[old]
-            kept[int(old)] = len(rows)
-            rows.append((int(name.hash), len(pool), int(name.length)))
-            pool += tables.name_pool[name.offset : name.offset + name.length].tobytes()
-        if 2 * len(rows) > tables.names.shape[0] or 2 * len(pool) > tables.name_pool.shape[0]:
-            # Half of the table is needed by flows that are still there: start afresh rather than come back at every frame.
-            kept, rows, pool = {}, [], bytearray()
-            state.names_over += 1
-        place = np.full(tables.names.shape[0] + 1, -1, np.int32)
-        for old, new in kept.items():
-            place[old] = new
-        for field in ("name", "other_name"):
-            tables.flows[field][live] = place[tables.flows[field][live]]
-        tables.name_index.fill(-1)
-        tables.name_pool[: len(pool)] = np.frombuffer(bytes(pool), np.uint8)
-        mask = tables.name_index.shape[0] - 1
-        for number, (hashed, offset, length) in enumerate(rows):
-            home = (hashed & 0xFFFFFFFF) & mask
-            tables.names[number] = (hashed, offset, length, tables.name_index[home])
-            tables.name_index[home] = number
-        state.name_count = len(rows)
-        state.name_octets = len(pool)
+        if self._state.log_count:
+            self._sink.flows(*take_log(self._tables))

@@ -75,8 +75,7 @@ def test_the_fullest_allowances_come_first(tmp_path):
 def test_what_the_ring_lost_stands_in_the_report_and_is_a_problem_of_the_run(monkeypatch):
     ring = Ring(str(PCAPS / "day-in-the-life.pcap"))
     ring.dropped, ring.freezes = 7, 2
-    monkeypatch.setattr(live, "find_interface", lambda name, bring_up: name)
-    monkeypatch.setattr(live, "RingSource", lambda interface: ring)
+    monkeypatch.setattr(live, "open_source", lambda *_: ring)
     run = live.LiveRun("eth1", load_plan(None))
     outcome = run.run()
     assert outcome.problems == ("7 frames dropped before freeflow saw them: the totals lack them",)

@@ -46,8 +46,7 @@ def test_intervals_go_on_and_no_octet_is_lost(monkeypatch, tmp_path, back_after)
 
     ring = SteppingRing(DAY, back_after=back_after)
     clock = live.LiveClock
-    monkeypatch.setattr(live, "find_interface", lambda name, bring_up: name)
-    monkeypatch.setattr(live, "RingSource", lambda interface: ring)
+    monkeypatch.setattr(live, "open_source", lambda *_: ring)
     monkeypatch.setattr(live, "LiveClock", lambda wall: clock(wall, lambda: ring.monotonic))
     config = tmp_path / "freeflow.toml"
     config.write_text("[gateway]\ninterval_seconds = 2\n")

@@ -36,8 +36,7 @@ class Run:
         self.programmes = folder / "day-in-the-life" / "programmes"
         self.lines: list[str] = []
         self.ring = Ring(DAY)
-        monkeypatch.setattr(live, "find_interface", lambda name, bring_up: name)
-        monkeypatch.setattr(live, "RingSource", lambda interface: self.ring)
+        monkeypatch.setattr(live, "open_source", lambda *_: self.ring)
         self.ledger = folder / "usage.db" if ledger else None
         self.run = live.LiveRun(
             "eth1",
