@@ -17,7 +17,9 @@ import json
 import os
 import pickle
 import platform
+import struct
 import tempfile
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,8 @@ JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 BOUNDS_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
 
 DIGEST_OCTETS = 32
+WORD_MASK = 2**64 - 1
+SEEN = 32  # arguments of a kernel that are kept in mind
 OWNS_ITS_DATA = 0x4  # NPY_ARRAY_OWNDATA, numpy/ndarraytypes.h; of no concern to a kernel
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -116,50 +120,65 @@ def kernel(function):
         return function
     _namespaces[id(function.__globals__)] = function.__globals__
     last: tuple = ((), None)  # kinds and code as one, as threads may call
+    seen: dict[int, tuple] = {}  # what was found out of arrays and Bundles that come again and again
 
     @functools.wraps(function)
     def call(*arguments):
         nonlocal last
-        arguments = [Bundle(argument) if isinstance(argument, tuple) else argument for argument in arguments]
-        kinds = [_kind(argument) for argument in arguments]
-        known, code = last
-        if code is None or kinds != known:
+        kinds, words, made = [], [], []
+        for argument in arguments:
+            if type(argument) is int:
+                kinds.append(int)
+                words += (argument & WORD_MASK, 0, 0)
+                continue
+            known = seen.get(id(argument))
+            if known is None or known[0]() is not argument:
+                if isinstance(argument, tuple):
+                    argument = Bundle(argument)
+                    made.append(argument)  # it has to live as long as the call
+                known = _looked_at(argument)
+                if known[0] is not None:
+                    if len(seen) >= SEEN:
+                        seen.clear()
+                    seen[id(argument)] = known
+            kinds.append(known[1])
+            words += known[2]
+        former, code = last
+        if code is None or kinds != former:
             code = _code(function, [_described(argument) for argument in arguments])
             last = kinds, code
-        words = []
-        for argument in arguments:
-            _add_words(words, argument)
         return code.call(words)
 
     return call
 
 
-def _kind(argument):
-    """What makes a kernel be compiled anew, as far as it is cheap to know."""
-    if isinstance(argument, np.ndarray):
-        return argument.dtype, argument.ndim, argument.flags.num & ~OWNS_ITS_DATA
-    return getattr(argument, "kind", None) or type(argument)
+def _looked_at(argument) -> tuple:
+    """(a weak reference or None, what makes a kernel be compiled anew as far as it is cheap to know, three words).
 
-
-def _add_words(words: list[int], argument) -> None:
+    Asking an array for its address and its length takes microseconds, each time.
+    """
     if isinstance(argument, np.ndarray):
-        words.append(argument.ctypes.data)  # __array_interface__ would describe each field of a record, too
-        words += argument.shape if argument.ndim == 2 else (len(argument), 0)
-    else:
-        words += (argument.block_address if hasattr(argument, "block_address") else int(argument), 0, 0)
+        kind = argument.dtype, argument.ndim, argument.flags.num & ~OWNS_ITS_DATA
+        shape = argument.shape if argument.ndim == 2 else (len(argument), 0)
+        return weakref.ref(argument), kind, (argument.ctypes.data, *shape)
+    if hasattr(argument, "block_address"):
+        return weakref.ref(argument), argument.kind, (argument.block_address, 0, 0)
+    if not isinstance(argument, int | np.integer | np.bool_):
+        raise TypeError(f"a kernel takes no {type(argument).__name__}")
+    return None, type(argument), (int(argument) & WORD_MASK, 0, 0)
 
 
 def _described(argument):
     """The kind of an argument as plain data: see `compiling`."""
+    if isinstance(argument, tuple):
+        return Bundle(argument).kind
     if isinstance(argument, np.ndarray):
         return array_kind(argument, argument.flags.writeable)
     if hasattr(argument, "kind") and not isinstance(argument, np.generic):
         return argument.kind
     if isinstance(argument, bool | np.bool_):
         return "boolean"
-    if isinstance(argument, int | np.integer):
-        return "uint64" if isinstance(argument, np.uint64) or argument > 2**63 - 1 else "int64"
-    raise TypeError(f"a kernel takes no {type(argument).__name__}")
+    return "uint64" if isinstance(argument, np.uint64) or argument > 2**63 - 1 else "int64"
 
 
 _codes: dict[str, _Code] = {}
@@ -234,13 +253,13 @@ class _Code:
         self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
         self._engine.add_object_file(binding.ObjectFileRef.from_data(objects))
         self._engine.finalize_object()
-        kind = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+        kind = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p)
         self._entry = kind(self._engine.get_function_address(ENTRY))
         self._room = ctypes.c_int64 * max(len(self._results), 1)
 
     def call(self, words: list[int]):
         results, exception = self._room(), ctypes.c_void_p()
-        if self._entry((ctypes.c_int64 * len(words))(*words), results, ctypes.byref(exception)):
+        if self._entry(struct.pack(f"{len(words)}Q", *words), results, ctypes.byref(exception)):
             found = _Exception.from_address(exception.value)
             kind, arguments, _ = pickle.loads(ctypes.string_at(found.pickled, found.octets))
             raise kind(*(arguments or ()))
