@@ -16,7 +16,7 @@ def machine() -> list[tuple[str, str]]:
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     return [
         ("date", datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")),
-        ("processor", f"{processor()}, {os.cpu_count()} cores; freeflow uses one"),
+        ("processor", f"{processor()}, {os.cpu_count()} cores; freeflow uses two for a file, one for a NIC"),
         ("memory", f"{memory_octets('MemTotal') / 1e9:.0f} GB"),
         ("kernel", f"{platform.system()} {platform.release()} {platform.machine()}"),
         ("versions", f"freeflow {_own_version()}, Python {platform.python_version()}, {versions}"),

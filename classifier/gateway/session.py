@@ -208,6 +208,11 @@ class Session:
         uses = self._fullest.uses(self._rater.programmes, labels_of, count)
         return glance(self._tally, self.meter.totals(), names, labels_of, uses, count)
 
+    def release(self) -> None:
+        """Let the meter's tables go, all being told: it and this session know each other, so both would stay in memory until
+        Python looks for such pairs, which large arrays do not make it do."""
+        del self.meter
+
     def report(self) -> UsageReport:
         """The totals so far, checked: the parts and the unmetered add up to what was observed (accounting 1.5)."""
         notices = self._watch.notices() if self._watch else ()
