@@ -19,7 +19,7 @@ from classifier.capture.stream import GzipStream, RawStream
 
 # While one buffer is metered and one decoded, the next is filled.
 LENT_BUFFERS = 3
-# The room before a piece that was read ahead is this share of it: with pieces of 2 MiB as much as the longest frame.
+# The room before a piece that was read ahead is this share of it: with pieces of 4 MiB twice as much as the longest frame.
 ROOM_SHARE = 8
 
 

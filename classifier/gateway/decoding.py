@@ -20,9 +20,10 @@ from classifier.capture.files import CaptureFile
 from classifier.metering.meter import Meter
 from classifier.metering.tables import make_packets
 
-# Batches on their way: one is metered, one waits, one is decoded. PLACE_FRAMES of a batch are handed over at a time, often
-# enough to keep both sides busy, seldom enough that waking each other (30 µs) does not show.
-PLACES = 3
+# Batches on their way. PLACE_FRAMES of a batch are handed over at a time, seldom enough that waking each other (30 µs) does
+# not show. With 8 places a packet has left the cache of who metered it by the time it is written over: 0.54 to 0.59 s of the
+# metering thread's time for 1 GB, with 3 places 0.57 to 0.73 s.
+PLACES = 8
 PLACE_FRAMES = 4096
 # Beginning and ending the thread takes 0.2 ms; a smaller capture is metered by then.
 DECODE_AHEAD_FROM_OCTETS = 1 << 20
