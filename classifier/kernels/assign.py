@@ -37,8 +37,11 @@ from classifier.records import END_FIN, END_IDLE, END_OPEN, END_REUSED, UNMETERE
 
 
 @hot
-def meter_packet(tables, buffer, packet):
-    """A whole packet or a first fragment: its flow is found or made, looked into, and given the octets."""
+def meter_packet(tables, buffer, packet, plain):
+    """A whole packet or a first fragment: its flow is found or made, looked into, and given the octets.
+
+    `plain`: `meter_middle` may account for it.
+    """
     match = find_flow(
         tables,
         packet.tag,
@@ -51,7 +54,6 @@ def meter_packet(tables, buffer, packet):
         packet.destination_port,
         packet.protocol,
     )
-    plain = tables.owners.shape[0] == 0 and tables.links.shape[0] == 0 and tables.block_set.shape[0] == 0
     if match < 0 or not plain or not meter_middle(tables, buffer, packet, match):
         meter_step_by_step(tables, buffer, packet, match)
 

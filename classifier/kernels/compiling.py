@@ -7,12 +7,11 @@ and made into machine code once. What else is left out of numba's way is said wh
 
 from __future__ import annotations
 
-import functools
 import gc
 
 import numba
 from llvmlite import binding, ir
-from numba.core import compiler, cpu, event, targetconfig, typed_passes, untyped_passes
+from numba.core import compiler, cpu, event, typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 
 from classifier.kernels.bundle_type import array_of, numba_type
@@ -64,7 +63,6 @@ class _Compiler(compiler.CompilerBase):
     def define_pipelines(self):
         manager = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
         manager.passes = [entry for entry in manager.passes if entry[0] not in _PASSES_LEFT_OUT]
-        manager._ENFORCING = False  # passes that change a function put it in order themselves; the check does so again
         return [manager]
 
 
@@ -77,13 +75,7 @@ def _get_executable(context, library, fndesc, env, _numbas=cpu.CPUContext.get_ex
 
 
 cpu.CPUContext.get_executable = _get_executable
-targetconfig.TargetConfig.values = lambda self: _defaults(type(self)) | self._values  # asked for 80,000 times
 event.broadcast = lambda _event: None  # nobody listens to what happens in the compiler
-
-
-@functools.cache
-def _defaults(flags: type) -> dict:
-    return {name: option.default for name, option in flags.options.items()}
 
 
 def _dispatcher(function, inlined: bool = False):

@@ -23,6 +23,7 @@ from classifier.kernels.names import intern_name
 from classifier.kernels.quic_names import finish_quic
 from classifier.kernels.settle import stop_following
 from classifier.kernels.state import (
+    MIDDLE_NONE,
     PHASE_DECIDED,
     PHASE_INSPECTED,
     PHASE_NAMED,
@@ -194,6 +195,7 @@ def take_name(tables, place, found, source, stream):
         return
     flow.name_end = (np.int64(stream.base_sequence) + stream.front) & 0xFFFFFFFF
     flow.phase = PHASE_NAMED
+    flow.middle = MIDDLE_NONE
 
 
 @helper

@@ -94,6 +94,8 @@ def meter_packets(tables, buffer, packets, first, end, then):
     end all flows. THEN_BIND: write the changes of bindings. One kernel for all, as each has to be compiled.
     """
     octets = address(buffer)
+    # Where addresses change hands, lines are checked or something may be blocked, each packet is gone through step by step.
+    plain = tables.owners.shape[0] == 0 and tables.links.shape[0] == 0 and tables.block_set.shape[0] == 0
     fetch_group(tables, packets, first, end)
     for position in range(first, end):
         if position & GROUP_MASK == 0:
@@ -102,7 +104,7 @@ def meter_packets(tables, buffer, packets, first, end, then):
         status = room_for_packet(tables, packet.time_ns)
         if status != DONE:
             return status, position
-        meter_frame(tables, octets, packet.time_ns, packet)
+        meter_frame(tables, octets, packet.time_ns, packet, plain)
         if tables.watched_ports.shape[0] > 0 and is_watched(tables, packet):
             return WATCH, position + 1
     if then == THEN_POST:
@@ -162,8 +164,8 @@ def room_in_tables(tables):
 
 
 @hot
-def meter_frame(tables, buffer, time_ns, packet):
-    """One frame, decoded into `packet`: exactly one place takes its octets."""
+def meter_frame(tables, buffer, time_ns, packet, plain):
+    """One frame, decoded into `packet`: exactly one place takes its octets. `plain`: `meter_middle` may."""
     state = tables.state[0]
     if time_ns > state.clock_ns:
         state.clock_ns = time_ns
@@ -184,7 +186,7 @@ def meter_frame(tables, buffer, time_ns, packet):
     elif packet.fragment == 2:
         meter_fragment(tables, buffer, packet)
     elif not packet.quoted or not meter_quoted(tables, packet):
-        meter_packet(tables, buffer, packet)
+        meter_packet(tables, buffer, packet, plain)
 
 
 @helper

@@ -2,6 +2,7 @@
 
 Rules of this file: what is written is exactly what `assign.meter_packet` would write; whatever could change more is left to
 it. `middle_of` is asked each time that a packet was gone through step by step: it says whether those behind it may come here.
+What moves a flow to another phase takes that back (`verdict.decide`, `inspect.take_name`), as a fragment or an ICMP error may.
 Which end sent is no branch here, as no processor could foretell it.
 """
 

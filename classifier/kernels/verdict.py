@@ -23,6 +23,7 @@ from classifier.kernels.signatures import (
     SERVICE_UDP,
 )
 from classifier.kernels.state import (
+    MIDDLE_NONE,
     PHASE_DECIDED,
     QUIC_CONTRADICTED,
     RULE_NAME_UNSEEN,
@@ -79,6 +80,7 @@ def decide(tables, place):
     """Give the flow its application and evidence for good. Its name counts only if it was answered (PHASE_NAMED over)."""
     flow = tables.flows[place]
     flow.phase = PHASE_DECIDED
+    flow.middle = MIDDLE_NONE
     flow.application = APPLICATION_UNKNOWN
     flow.evidence = EVIDENCE_NONE
     if flow.quic & QUIC_CONTRADICTED:

@@ -6,7 +6,7 @@ frame. What leaves the tables goes to a sink, in the order in which it happened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -148,7 +148,6 @@ class Meter:
         self._intervals = intervals
         self._sink = sink
         self._ciphers = ciphers  # the kernels use its addresses as long as this lives
-        self._listed = listed_subscribers
         self._interval_open = False
         self._posted_frames = 0
         self._posted_octets = 0
@@ -250,7 +249,7 @@ class Meter:
 
     def overflows(self) -> tuple[tuple[str, int], ...]:
         """(what, how often) of everything that may go over a bound, zeros included."""
-        return tuple(self._overflows())
+        return tuple((text, int(self._state[field])) for field, text in OVERFLOWS.items())
 
     def block(self, blocked: Mapping[int, Cases]) -> int:
         """From the next frame on this is blocked, by subscriber number, and nothing else; `dropped` in the list of frames says
@@ -286,12 +285,8 @@ class Meter:
             evidence_flows=tuple((name, int(tables.evidence_flows[i])) for i, name in enumerate(EVIDENCE)),
             retransmitted_octets=int(state.retransmitted_octets),
             after_close_octets=int(state.after_close_octets),
-            overflows=tuple((text, count) for text, count in self._overflows() if count),
+            overflows=tuple((text, count) for text, count in self.overflows() if count),
         )
-
-    def _overflows(self) -> Iterator[tuple[str, int]]:
-        for field, text in OVERFLOWS.items():
-            yield text, int(self._state[field])
 
     def subscriber_entries(self) -> np.ndarray:
         """SUBSCRIBER[n] by subscriber number, a copy; those that are listed, and number 0, have version 0."""
