@@ -7,7 +7,6 @@ come in is metered and sent.
 
 from __future__ import annotations
 
-import os
 import select
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from classifier.capture.fail_open import FailOpen, take_bridge_away
 from classifier.capture.interface import Interface
 from classifier.capture.packet_socket import set_up_error
 from classifier.capture.port import Port
+from classifier.capture.stopping import Stop
 from classifier.errors import InterfaceError
 from classifier.iana import LINK_ETHERNET
 
@@ -45,9 +45,8 @@ class InlineSource:
         self._interfaces = (inside, outside)
         self._fails_open = fail_open
         self._fail_open: FailOpen | None = None
-        self._stopping = False
         self._ports: list[Port] = []
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._stop = Stop()
         try:
             for interface in self._interfaces:
                 self._ports.append(_port(interface, say))
@@ -83,9 +82,9 @@ class InlineSource:
         """Batches until `stop` is called; what had come in by then is still metered and sent."""
         poll = select.poll()
         by_number = {port.fileno(): port for port in self._ports}
-        for number in (*by_number, self._wake):
+        for number in (*by_number, self._stop.fileno()):
             poll.register(number, select.POLLIN)
-        while not self._stopping:
+        while not self._stop.asked:
             events = poll.poll(WAIT_MS)
             for number, event in events:
                 port = by_number.get(number)
@@ -117,9 +116,7 @@ class InlineSource:
 
     def stop(self) -> None:
         """End the iteration, after what has come in. May be called from a signal handler or another thread."""
-        self._stopping = True
-        if self._wake >= 0:
-            os.eventfd_write(self._wake, 1)
+        self._stop.ask()
 
     def clock_ns(self) -> int:
         """The time of the clock that stamps the frames, for intervals in which none comes."""
@@ -131,10 +128,7 @@ class InlineSource:
 
     def close(self) -> None:
         """Give the ports back. With `fail_open` Linux goes on forwarding."""
-        self._stopping = True
-        if self._wake >= 0:
-            wake, self._wake = self._wake, -1
-            os.close(wake)
+        self._stop.close()
         for port in self._ports:
             port.close()
         if self._fail_open:

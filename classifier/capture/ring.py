@@ -26,6 +26,7 @@ from classifier.capture.batch import BATCH_FRAMES, Batch, frame_list
 from classifier.capture.interface import Interface
 from classifier.capture.packet_socket import SOL_PACKET, PacketSocket, set_up_error
 from classifier.capture.presence import Presence
+from classifier.capture.stopping import Stop
 from classifier.errors import InterfaceError
 from classifier.iana import LINK_ETHERNET
 from classifier.kernels.ring_index import (
@@ -76,8 +77,7 @@ class RingSource:
         self.unlisted_frames = 0
         self._block_timeout_ms = block_timeout_ms
         self._frames = frame_list(batch_frames)
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._stopping = False
+        self._stop = Stop()
         self._socket: PacketSocket | None = None
         self._map: mmap.mmap | None = None
         self._presence: Presence | None = None
@@ -144,8 +144,8 @@ class RingSource:
         """Batches until `stop` is called; what had come in by then is still handed over."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN | select.POLLERR)
-        poll.register(self._wake, select.POLLIN)
-        while not self._stopping and self.problem is None:
+        poll.register(self._stop, select.POLLIN)
+        while not self._stop.asked and self.problem is None:
             if self._ready():
                 yield from self._hand_over()
                 continue
@@ -199,9 +199,7 @@ class RingSource:
 
     def stop(self) -> None:
         """End the iteration, after what has come in. May be called from a signal handler or another thread."""
-        self._stopping = True
-        if self._wake >= 0:
-            os.eventfd_write(self._wake, 1)
+        self._stop.ask()
 
     def clock_ns(self) -> int:
         """The time of the clock that stamps the frames, for intervals in which none comes."""
@@ -217,10 +215,7 @@ class RingSource:
 
     def close(self) -> None:
         """Give the ring back; the statistics stay readable. A batch still held keeps its memory, nothing else."""
-        if self._wake >= 0:
-            wake, self._wake = self._wake, -1
-            os.close(wake)
-        self._stopping = True
+        self._stop.close()
         if self._presence is not None:
             self._presence.close()
         if self._socket is not None:
