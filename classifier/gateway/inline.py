@@ -41,27 +41,26 @@ class Gate:
         self._block = block
         self._say = say
         self._barred = _barred(subscribers)
-        self._used_up: frozenset[int] = frozenset()
+        self._blocked: dict[int, Cases] = {}  # of those who have used something up
         self._full = False
-        self._set({})
+        self._set()
 
     def renew(self, exhausted: Iterable[tuple[int, str]], used: UsedColumns, at_ns: int) -> None:
         """An interval was rated: `exhausted` as in `Rated`, `used` how allowances stand, and the next begins at `at_ns`."""
-        asked = self._used_up | {number for number, _ in exhausted if number > 0}
-        if asked:
-            blocked = self._rater.blocked(asked, used, at_ns)
-            self._used_up = frozenset(blocked)
-            self._set(blocked)
+        asked = {*self._blocked, *(number for number, _ in exhausted if number > 0)}
+        blocked = self._rater.blocked(asked, used, at_ns) if asked else {}
+        if blocked != self._blocked:
+            self._blocked = blocked
+            self._set()
 
     def turn(self, rater: Rater, subscribers: Sequence[Subscriber | None], used: UsedColumns, at_ns: int) -> None:
         """Other offers and other subscribers are in force from this moment on."""
         self._rater, self._barred = rater, _barred(subscribers)
-        blocked = rater.blocked(self._used_up, used, at_ns)
-        self._used_up = frozenset(blocked)
-        self._set(blocked)
+        self._blocked = rater.blocked(self._blocked, used, at_ns)
+        self._set()
 
-    def _set(self, blocked: Mapping[int, Cases]) -> None:
-        left_out = self._block({**blocked, **self._barred})
+    def _set(self) -> None:
+        left_out = self._block({**self._blocked, **self._barred})
         if left_out and not self._full:
             self._say(
                 f"{left_out} subscribers are charged and not blocked: too many different things are used up at a time"

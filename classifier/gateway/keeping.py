@@ -97,6 +97,7 @@ class Keeper:
     ) -> None:
         self._writer, self._backlog = writer, backlog
         self._labels_of, self._interval_of = labels_of, interval_of
+        self._numbers = np.zeros(0, np.int64)
         self.turn(rater)
         self._before: MeterTotals | None = None
         self._day: date | None = None
@@ -108,7 +109,7 @@ class Keeper:
         self._periods = rater.periods
         self._applications = rater.application_names
         self._programmes = [(one.name, one.payer, terms_text(one)) for one in rater.programmes]
-        self._numbers = np.zeros(0, np.int64)
+        self._told = np.zeros(len(self._numbers), bool)  # a number stays whose it was, but attributes are told anew
         # How many there are of each thing that an outcome says, one more for none: a kind of outcome is one number.
         counts = map(len, (self._applications, EVIDENCE, STANDING, PARTS, self._programmes, REASONS))
         self._outcome_sizes = {
@@ -121,9 +122,12 @@ class Keeper:
         subscriber = usage["subscriber"]
         seen, _ = distinct(subscriber, int(subscriber.max(initial=-1)) + 1)
         if seen.size and seen[-1] >= len(self._numbers):
-            self._numbers = np.concatenate([self._numbers, np.zeros(int(seen[-1]) + 1, np.int64)])
-        new = seen[self._numbers[seen] == 0]
+            more = int(seen[-1]) + 1
+            self._numbers = np.concatenate([self._numbers, np.zeros(more, np.int64)])
+            self._told = np.concatenate([self._told, np.zeros(more, bool)])
+        new = seen[~self._told[seen]]
         self._numbers[new] = self._writer.subscribers(self._labels_of(new), self._attributes(new))
+        self._told[new] = True
 
     def _attributes(self, numbers: np.ndarray) -> list[Attributes]:
         """The attributes of subscribers by the meter's numbers: many have the same."""
@@ -156,12 +160,12 @@ class Keeper:
             ),
             pending=(totals.pending_frames, totals.pending_uplink_octets + totals.pending_downlink_octets),
             unmetered=tuple(line for line in unmetered if line[1]),
-            postings=tuple(self.postings(rated.rows)),
+            postings=tuple(self.postings(rated.rows, ends_ns)),
             allowances=tuple(self.figures(rated.used)),
         )
 
-    def postings(self, rows: np.ndarray) -> Iterator[Posting]:
-        """RATED rows by interval, in the ledger's numbers and order."""
+    def postings(self, rows: np.ndarray, entry_ends_ns: int) -> Iterator[Posting]:
+        """RATED rows by interval, in the ledger's numbers and order. An interval that was cut ends with its entry."""
         intervals, interval_of = distinct_times(rows["interval"])
         for place, begins_ns in enumerate(intervals.tolist()):
             chosen = rows if len(intervals) == 1 else rows[interval_of == place]
@@ -169,7 +173,7 @@ class Keeper:
             order = np.argsort(subscriber << 32 | outcome)
             volumes = np.stack([chosen[field][order] for field in VOLUMES])
             day, month = self._periods.day(begins_ns).isoformat(), self._periods.month_name(begins_ns)
-            ends_ns = self._interval_of(begins_ns)[1]
+            ends_ns = min(self._interval_of(begins_ns)[1], entry_ends_ns)
             yield Posting(begins_ns, ends_ns, day, month, subscriber[order], outcome[order], volumes)
 
     def figures(self, used: Figures) -> Iterator[tuple[Period, np.ndarray, np.ndarray]]:

@@ -22,7 +22,7 @@ class ApplicationNumbers:
     """`names` by number, 0 is "unknown"; only grows."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+        self._rules = _rule_texts(catalogue)
         self.names = catalogue.application_names
 
     def with_those_of(self, catalogue: Catalogue) -> tuple[str, ...]:
@@ -38,10 +38,14 @@ class ApplicationNumbers:
         gone = np.ones(len(self.names), np.uint8)
         gone[number_of] = 0
         # A pattern that is another application's now is that one's, as a name that is read from now on would be.
-        rules = {rule.pattern.text: number for number, rule in enumerate(domain_rules(catalogue))}
-        rule_of = np.array([rules.get(rule.pattern.text, -1) for rule in domain_rules(self._catalogue)], np.int32)
-        self._catalogue = catalogue
+        former, self._rules = self._rules, _rule_texts(catalogue)
+        rules = {text: number for number, text in enumerate(self._rules)}
+        rule_of = np.array([rules.get(text, -1) for text in former], np.int32)
         return number_of, gone, rule_of
+
+
+def _rule_texts(catalogue: Catalogue) -> list[str]:
+    return [rule.pattern.text for rule in domain_rules(catalogue)]
 
 
 class SubscriberNumbers:

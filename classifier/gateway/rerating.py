@@ -151,7 +151,7 @@ class _RunRates:
                 observed=(entry.observed_frames, entry.observed_octets),
                 pending=(entry.pending_frames, entry.pending_octets),
                 unmetered=self._reader.unmetered_of(entry.entry),
-                postings=tuple(self._keeper.postings(rated.rows)),
+                postings=tuple(self._keeper.postings(rated.rows, entry.ends_ns)),
                 allowances=tuple(self._keeper.figures(rated.used)),
             )
         )

@@ -12,7 +12,7 @@ import numpy as np
 from classifier.detection.ciphers import CipherLibrary
 from classifier.detection.flows import flow_records
 from classifier.errors import ConservationError
-from classifier.gateway.calendar import Calendar, Calendars
+from classifier.gateway.calendar import FIRST_NS, Calendar, Calendars
 from classifier.gateway.gathering import Gathered
 from classifier.gateway.glances import Fullest, glance
 from classifier.gateway.inline import Gate
@@ -146,8 +146,8 @@ class Session:
             begin_run()
             self._go_on_under(plan, names)
         finally:
+            self._calendars.turn(FIRST_NS if cut_ns is None else cut_ns, self._calendar)
             if cut_ns is not None:
-                self._calendars.turn(cut_ns, self._calendar)
                 self.meter.reopen(cut_ns)
 
     def _go_on_under(self, plan: Plan, names: tuple[str, ...]) -> None:
