@@ -82,6 +82,7 @@ class FailOpen:
 def take_bridge_away(inside: Interface, outside: Interface) -> None:
     """Remove the bridge that an earlier gateway left between these ports. InterfaceError where a port is in another's."""
     from pyroute2 import IPRoute
+    from pyroute2.netlink.exceptions import NetlinkError
 
     with IPRoute() as netlink:
         for port in (inside, outside):
@@ -94,4 +95,10 @@ def take_bridge_away(inside: Interface, outside: Interface) -> None:
             if not name.startswith(BRIDGE):
                 mend = f"take it out (ip link set {port.name} nomaster)"
                 raise InterfaceError(f"interface {port.name}: is in {name}, so every frame would pass twice; {mend}")
-            netlink.link("del", index=master)
+            try:
+                netlink.link("del", index=master)
+            except NetlinkError as error:
+                mend = "it takes CAP_NET_ADMIN"
+                raise InterfaceError(
+                    f"interface {port.name}: the bridge {name} could not be removed ({error}); {mend}"
+                ) from None

@@ -51,17 +51,25 @@ class InlineSource:
             for interface in self._interfaces:
                 self._ports.append(_port(interface, say))
             if let_in:
+                self.prepare()
                 self.let_in()
         except InterfaceError:
             self.close()
             raise
 
-    def let_in(self) -> None:
-        """From now on frames are taken; at the start already, but with `let_in` False. What an earlier gateway left for Linux
-        to forward with is taken away."""
+    def prepare(self) -> None:
+        """Whatever takes privileges, or reads what whoever started this may read; `let_in` needs neither.
+
+        What an earlier gateway left for Linux to forward with is taken away: from here on the link is silent until `let_in`.
+        """
+        for port in self._ports:
+            port.load()
         take_bridge_away(*self._interfaces)
         if self._fails_open:
             self._fail_open = FailOpen(*self._interfaces)
+
+    def let_in(self) -> None:
+        """From now on frames are taken; at the start already, but with `let_in` False."""
         for port, interface in zip(self._ports, self._interfaces, strict=True):
             try:
                 port.bind()

@@ -36,13 +36,12 @@ OUTGOING_ALONE = (
     (BPF_RETURN, 0, 0, KEEP_ALL),
     (BPF_RETURN, 0, 0, KEEP_NOTHING),
 )
-DIRECTIONS = ("both", "in", "out")
 
 
 class PacketSocket:
     """A packet socket that is not bound yet, so that it can be set up before anything comes in.
 
-    `direction`: one of DIRECTIONS, as the interface sees it. On the loopback interface, where each frame would come twice,
+    `direction`: "both", "in" or "out", as the interface sees it. On the loopback interface, where each frame would come twice,
     the outgoing copy is always left out. `joined_told`: each frame comes with a virtio header, which tells how many packets
     an interface joined into it. Raises OSError.
     """

@@ -26,6 +26,7 @@ from classifier.kernels.forward_index import (
     CONTROL_OCTETS,
     HEAD_OCTETS,
     MESSAGE,
+    PACKET_AUXDATA,
     VECTOR,
     list_received,
     list_to_send,
@@ -34,7 +35,6 @@ from classifier.kernels.segments import VNET_OCTETS
 
 SLOTS = 256
 SLOT_OCTETS = 66 << 10  # the longest frame that offloads make, a tag, and what stands before it
-PACKET_AUXDATA = 8  # linux/if_packet.h
 SO_TIMESTAMPNS, SO_SNDBUFFORCE, SO_RCVBUFFORCE = 35, 32, 33  # asm-generic/socket.h
 QUEUE_OCTETS = 64 << 20  # what may wait to be metered, and to be sent
 FULL_QUEUE_MS = 10  # how long a full queue is waited for
@@ -93,10 +93,13 @@ class Port:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def bind(self) -> None:
-        """Let frames in from now on, and have the kernels compiled or loaded before."""
+    def load(self) -> None:
+        """Have the kernels compiled or loaded."""
         list_received(self._buffer, self._received, self._controls, 0, SLOT_OCTETS, LINK_ETHERNET, self._frames)
         list_to_send(self._buffer, self._address, self._frames, 0, self._out_vectors)
+
+    def bind(self) -> None:
+        """Let frames in from now on."""
         self._socket.bind(self._socket.interface)
 
     def receive(self) -> Batch | None:

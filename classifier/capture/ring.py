@@ -84,10 +84,9 @@ class RingSource:
         try:
             self._socket = PacketSocket(interface, direction, promiscuous=promiscuous)
             self._make_ring(blocks, block_octets)
-            # Compiled or loaded before anything comes, and while whoever started this can still read what was kept.
-            index_ring_block(self._writable[0], 0, 0, LINK_ETHERNET, 0, self._frames)
             self._presence = Presence(interface, self._socket.bind, say)
             if let_in:
+                self.prepare()
                 self.let_in()
         except OSError as error:
             self.close()
@@ -97,6 +96,10 @@ class RingSource:
             raise
         if not self.joined_told:
             say(f"interface {interface.name}: Linux does not tell how many packets it joined; switch the offloads off")
+
+    def prepare(self) -> None:
+        """Have the kernel compiled or loaded, while whoever started this can still read what was kept."""
+        index_ring_block(self._writable[0], 0, 0, LINK_ETHERNET, 0, self._frames)
 
     def let_in(self) -> None:
         """From now on what passes the interface lies in the ring; at the start already, but with `let_in` False."""
@@ -208,10 +211,11 @@ class RingSource:
     def statistics(self) -> tuple[int, int, int]:
         """(received, dropped, freezes) since the start, whatever became of the interface meanwhile.
 
-        Frames that Linux saw for this ring, those of them it had no room for, and how often the ring was full. Once the
-        iteration has ended, received less dropped is what was handed over.
+        Frames that Linux saw for this ring, those of them it had no room for or wrote so that they cannot be listed, and how
+        often the ring was full. Once the iteration has ended, received less dropped is what was handed over.
         """
-        return self._socket.statistics()
+        received, dropped, freezes = self._socket.statistics()
+        return received, dropped + self.unlisted_frames, freezes
 
     def close(self) -> None:
         """Give the ring back; the statistics stay readable. A batch still held keeps its memory, nothing else."""

@@ -98,8 +98,6 @@ class Window:
     def lend(self, wait: Callable[[np.ndarray], None]) -> None:
         """From here on a buffer is only written to again once `wait` has returned, and others are taken meanwhile."""
         self._wait = wait
-        if self._ahead is None:
-            self._spare.extend(np.empty(self._capacity_octets, np.uint8) for _ in range(LENT_BUFFERS - 1))
 
     def fill(self) -> bool:
         """Take in what the stream has, making room first; False at its end.
@@ -124,7 +122,8 @@ class Window:
         held = self._memory[self.start : self.end]
         if self._wait is not None:
             self._spare.append(self._octets)
-            octets = self._spare.popleft()
+            taken = len(self._spare) == LENT_BUFFERS
+            octets = self._spare.popleft() if taken else np.empty(self._capacity_octets, np.uint8)
             if len(octets) < len(self._octets):  # it has grown for a long record since
                 octets = np.empty(len(self._octets), np.uint8)
             self._wait(octets)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from classifier.capture.clock import LiveClock
 from classifier.capture.notify import Notifier
+from classifier.catalogue.terms import catalogue_digest
 from classifier.errors import FreeflowError, LedgerError
 from classifier.gateway.inline import Ports
 from classifier.gateway.keeping import run_of
@@ -45,8 +46,9 @@ class LiveRun:
     handlers.
 
     `ledger`: a transaction an interval. One that fails does not stop the metering: a line says when intervals begin to wait
-    in memory, and when they are written. `load_again` reads the plan anew. `ready_to_drop` is called once the sockets are
-    open and before any file is. `notifier` tells systemd.
+    in memory, and when they are written. One whose figures of allowances cannot be read any more ends the run, as nothing can
+    be rated without them. `load_again` reads the plan anew. `ready_to_drop` is called once the sockets are open and before any
+    file is. `notifier` tells systemd.
     """
 
     def __init__(
@@ -68,13 +70,19 @@ class LiveRun:
         self._waited = 0
         self._in_line = isinstance(where, Ports)
         self._ring = open_source(where, plan.configuration.capture, self._watcher.line)
+        self._writer: LedgerWriter | None = None
         try:
             load_kernels(plan)
+            self._ring.prepare()
             ready_to_drop()
             self._writer, self._backlog = self._open_ledger()
             self._session = self._new_session()
+            if self._writer:
+                self._first_run = self._writer.begin_run(run_of("run", plan))
         except BaseException:
             self._ring.close()
+            if self._writer:
+                self._writer.close()
             raise
         self._clock = LiveClock(self._ring.clock_ns)
         self._next_second_ns = 0
@@ -86,7 +94,6 @@ class LiveRun:
         cut = writer.cut_run()
         if cut is not None:
             self._watcher.line(f"{self._ledger}: {missing_text(cut)}")
-        self._first_run = writer.begin_run(run_of("run", self._plan))
         return writer, Backlog(writer)
 
     def _new_session(self) -> Session:
@@ -115,10 +122,10 @@ class LiveRun:
     def run(self) -> Outcome:
         """Until `stop`; then what the ring still holds is metered, and the last interval is closed and written."""
         session, ring = self._session, self._ring
-        self._notifier.ready(self.status())
         problems: list[str] = []
         try:
             ring.let_in()
+            self._notifier.ready(self.status())
             for batch in ring:
                 if batch is None:
                     session.meter.tick(self._clock.now_ns())
@@ -207,9 +214,8 @@ class LiveRun:
         else:
             for line in (*plan.notices, *held):
                 self._watcher.line(line)
-            counted = f"{len(plan.catalogue.applications)} applications, {len(plan.programmes)} programmes"
-            digest = run_of("run", plan).catalogue[:12]
-            self._watcher.line(f"reloaded: {counted}, {len(plan.subscribers)} listed subscribers, catalogue {digest}")
+            digest = catalogue_digest(plan.catalogue)[:12]
+            self._watcher.line(f"reloaded: {plan.counted}, catalogue {digest}")
         self._notifier.ready(self.status())
 
     def _begin_run(self, plan: Plan) -> None:

@@ -28,6 +28,9 @@ class Ring:
                     yield batch
         self.on_batch(number)
 
+    def prepare(self):
+        pass
+
     def let_in(self):
         pass
 

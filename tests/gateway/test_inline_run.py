@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -153,6 +157,19 @@ def test_nothing_of_a_barred_subscriber_passes(tmp_path):
     assert last["unmetered"]["blocked"]["octets"] == last["observed"]["octets"] > 0
 
 
+def counters_at_rest(lab):
+    """(frames the client sent, frames the server received), once the last of a connection's packets have passed."""
+    seen = []
+
+    def at_rest():
+        seen.append((lab.counters(lab.client)[1], lab.counters(lab.server)[0]))
+        time.sleep(0.2)
+        return len(seen) > 3 and len(set(seen[-4:])) == 1
+
+    wait_until(at_rest, "the link does not come to rest", 20)
+    return seen[-1]
+
+
 def test_fail_open_forwards_after_a_kill_and_not_beside_the_next_run(tmp_path):
     config = configure(tmp_path)
     with inline_lab() as lab:
@@ -161,8 +178,7 @@ def test_fail_open_forwards_after_a_kill_and_not_beside_the_next_run(tmp_path):
             run.process.send_signal(signal.SIGKILL)
             run.process.wait()
         assert fetch(lab, 100_000, 20)  # by the bridge
-        sent = lab.counters(lab.client)[1]
-        received = lab.counters(lab.server)[0]
+        sent, received = counters_at_rest(lab)
         for options in ((), ("--fail-open",)):
             with in_line(lab, tmp_path, "-c", config, *options) as run:
                 lab.client.send([bytes(12) + b"\x88\xb5" + bytes(60)] * 50)
@@ -205,3 +221,27 @@ def test_options_that_do_not_go_together_are_refused(options, told):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr.splitlines()[-1]
+
+
+@pytest.fixture
+def nobodys_folder():
+    """A folder that nobody can reach and write: pytest's own are root's alone."""
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory(prefix="freeflow-") as folder:
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        yield Path(folder), nobody
+
+
+def test_as_another_user_it_forwards_and_leaves_the_bridge_that_it_made_as_root(nobodys_folder):
+    folder, nobody = nobodys_folder
+    config = configure(folder)
+    for one in (folder, *folder.rglob("*")):
+        os.chown(one, nobody.pw_uid, nobody.pw_gid)
+    with inline_lab() as lab:
+        for _ in range(2):  # the second time there is a bridge to be taken away
+            with in_line(lab, folder, "-c", config, "--fail-open", "--user", "nobody") as run:
+                status = Path(f"/proc/{run.process.pid}/status").read_text()
+                assert f"Uid:\t{nobody.pw_uid}\t{nobody.pw_uid}\t" in status
+                assert fetch(lab, 100_000, 20)
+                assert run.stop()["observed"]["octets"] > 100_000
+            assert fetch(lab, 100_000, 20)  # by the bridge
