@@ -9,7 +9,7 @@ import numpy as np
 
 from classifier.iana import PORT_DNS, PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_RST, TCP_SYN
 from classifier.kernels.bindings import is_subscriber
-from classifier.kernels.blocking import is_blocked
+from classifier.kernels.blocking import is_blocked, is_fragment_blocked
 from classifier.kernels.connections import begins_connection
 from classifier.kernels.deliver import deliver, take_part
 from classifier.kernels.flows import end_flow, end_if_handed_on, find_flow, flow_tag, open_flow
@@ -75,6 +75,8 @@ def meter_step_by_step(tables, buffer, packet, match):
     place = match >> 1
     from_server = match & 1
     if tables.block_set.shape[0] > 0 and is_blocked(tables, packet, place):
+        if packet.fragment == 1:
+            first_fragment(tables, packet, place, from_server)  # by it the later ones are known, and blocked, too
         return
     if packet.fragment == 1 and tables.flows[place].subscriber >= 0:
         flow = tables.flows[place]
@@ -198,6 +200,8 @@ def meter_fragment(tables, buffer, packet):
         tables.unmetered_octets[UNMETERED_TRANSIT] += packet.octets
         return
     if tables.links.shape[0] > 0 and is_fragment_spoofed(tables, packet):
+        return
+    if tables.block_set.shape[0] > 0 and is_fragment_blocked(tables, packet):
         return
     match = later_fragment(tables, packet)
     if match < 0:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from classifier.kernels.accounts import find_subscriber
 from classifier.kernels.jit import helper
 from classifier.kernels.order import order_touch
 from classifier.kernels.state import PHASE_DECIDED
@@ -35,6 +36,23 @@ def is_blocked(tables, packet, place):
             return 0
     flow.last_ns = tables.state[0].clock_ns
     order_touch(tables, place, np.int64(flow.order))
+    return count_blocked(tables, packet)
+
+
+@helper
+def is_fragment_blocked(tables, packet):
+    """The same of a later fragment, whatever its first was, if there ever is one: only where nothing at all may pass."""
+    number = find_subscriber(tables, packet.version, packet.source_high, packet.source_low)
+    if number < 0:
+        number = find_subscriber(tables, packet.version, packet.destination_high, packet.destination_low)
+    if number < 0 or tables.block_set[number] != ALL_BLOCKED:
+        return 0
+    return count_blocked(tables, packet)
+
+
+@helper
+def count_blocked(tables, packet):
+    """The packet is not carried: it is counted so, and its status says it to whoever would carry it."""
     tables.unmetered_frames[UNMETERED_BLOCKED] += packet.packets
     tables.unmetered_octets[UNMETERED_BLOCKED] += packet.octets
     packet.status = 1 + UNMETERED_BLOCKED

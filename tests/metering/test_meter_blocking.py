@@ -167,3 +167,43 @@ def test_more_sets_than_there_is_room_for_are_told_and_pass():
     sets = {n: frozenset(case for bit, case in enumerate(every) if n >> bit & 1) for n in range(1, 301)}
     assert gateway.meter.block(sets) == 300 - (SETS - 2)  # two of them are always the same
     assert gateway.meter.block({n: sets[n % 50 + 1] for n in sets}) == 0
+
+
+def test_nothing_of_a_barred_subscriber_passes_in_fragments():
+    datagram = udp_datagram(5000, 9999, b"y" * 2000)
+    pieces = [
+        Sent(
+            START_NS + 1,
+            ip_packet("10.0.0.1", ALPHA_ADDRESS, UDP, datagram[a:b], identification=7, more=more, offset_octets=a),
+        )
+        for a, b, more in ((0, 1000, 1), (1000, 1600, 1), (1600, len(datagram), 0))
+    ]
+    rests = [
+        Sent(START_NS + 2, ip_packet(*ends, UDP, b"z" * 1000, identification=100 + n, offset_octets=1000))
+        for n in range(20)
+        for ends in (("10.0.0.1", ALPHA_ADDRESS), (ALPHA_ADDRESS, "10.0.0.1"))
+    ]
+    gateway = Gateway()
+    gateway.feed([Sent(START_NS, ip_packet("10.0.0.1", ALPHA_ADDRESS, UDP, udp_datagram(5000, 9999, b"x" * 20)))])
+    gateway.meter.block({numbers(gateway)["10.0.0.1"]: None})
+    gateway.feed(pieces + rests)
+    gateway.end()
+    assert len(gateway.passed) == 1
+
+
+def test_the_later_fragments_of_what_is_used_up_do_not_pass_either():
+    alpha = conversation("10.0.0.1", ALPHA_ADDRESS, "alpha.example")
+    segment = tcp_segment(50_000, 443, 5000, 1001, ACK, b"f" * 1200)
+    pieces = [
+        Sent(
+            START_NS + 1,
+            ip_packet("10.0.0.1", ALPHA_ADDRESS, TCP, segment[a:b], identification=9, more=more, offset_octets=a),
+        )
+        for a, b, more in ((0, 600, 1), (600, len(segment), 0))
+    ]
+    gateway = Gateway()
+    gateway.feed(alpha)
+    gateway.meter.block({numbers(gateway)["10.0.0.1"]: frozenset({(ALPHA, VERIFIED)})})
+    gateway.feed(pieces)
+    gateway.end()
+    assert len(gateway.passed) == len(alpha)
