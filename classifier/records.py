@@ -32,6 +32,7 @@ FRAME = np.dtype(
 
 # Codes that stand in the arrays; a code's place in its tuple is its number.
 EVIDENCE = ("none", "address", "claimed", "verified", "contradicted")  # accounting 2.4
+EVIDENCE_SHOWN = ("verified", "claimed", "address", "contradicted", "none")  # the order in which reports have them
 EVIDENCE_NONE, EVIDENCE_ADDRESS, EVIDENCE_CLAIMED, EVIDENCE_VERIFIED, EVIDENCE_CONTRADICTED = range(5)
 
 NAME_SOURCE = ("none", "tls_sni", "quic_sni", "http_host", "dns", "address")  # contract, `freeflow flows`

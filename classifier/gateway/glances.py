@@ -11,10 +11,8 @@ from classifier.gateway.tally import Tally, octets_by_reason
 from classifier.metering.meter import MeterTotals
 from classifier.rating.figures import Figures
 from classifier.rating.offers import PARTS
-from classifier.records import EVIDENCE, EvidenceUsage
+from classifier.records import EVIDENCE, EVIDENCE_SHOWN, EvidenceUsage
 from classifier.reports.glance import AllowanceUse, Glance, Slice
-
-SHOWN_EVIDENCE = ("verified", "claimed", "address", "contradicted", "none")
 
 
 class Fullest:
@@ -77,7 +75,7 @@ def glance(
         top_subscribers=tuple(Slice(label, *parts) for label, (_, parts) in zip(labels, top_subscribers, strict=True)),
         top_applications=tuple(Slice(application_names[number], *parts) for number, parts in top_applications),
         evidence=tuple(
-            EvidenceUsage(name, flows[name], int(of_evidence[EVIDENCE.index(name)])) for name in SHOWN_EVIDENCE
+            EvidenceUsage(name, flows[name], int(of_evidence[EVIDENCE.index(name)])) for name in EVIDENCE_SHOWN
         ),
         allowances=allowances,
     )

@@ -15,6 +15,7 @@ from classifier.rating.offers import PART_CHARGED, PART_DISCOUNTED, PART_ZERO_RA
 from classifier.rating.rate import VOLUMES, Rated
 from classifier.records import (
     EVIDENCE,
+    EVIDENCE_SHOWN,
     EvidenceUsage,
     ProgrammeUsage,
     UnmeteredUsage,
@@ -59,7 +60,7 @@ class Tally:
         self._programmes_by_place: list[Programme] = []
         self.check_room(programmes, application_names)
         self.turn(programmes, application_names)
-        self._exhausted: set[tuple[int, str]] = set()
+        self._exhausted: set[tuple[int, int]] = set()  # subscribers, and places of programmes
         self._key = np.zeros(0, np.int64)
         self._volumes = [np.zeros(0, np.int64) for _ in VOLUMES]
 
@@ -75,12 +76,13 @@ class Tally:
         for one in programmes:
             if place.setdefault((one.name, one.payer), len(place)) == len(self._programmes_by_place):
                 self._programmes_by_place.append(one)
-        self._place_of = np.array([*(place[one.name, one.payer] for one in programmes), -1], np.int32)
+        self._place_by_name = {one.name: place[one.name, one.payer] for one in programmes}
+        self._place_of = np.array([*self._place_by_name.values(), -1], np.int32)
         self._application_names = application_names
 
     def add(self, rated: Rated) -> None:
         """Add what was rated under these programmes."""
-        self._exhausted |= rated.exhausted
+        self._exhausted |= {(number, self._place_by_name[name]) for number, name in rated.exhausted}
         key, volumes = sums_by_key(
             _pack(rated.rows, self._place_of), np.stack([rated.rows[field] for field in VOLUMES])
         )
@@ -128,7 +130,7 @@ class Tally:
             programmes=self._programmes(columns, octets),
             evidence=tuple(
                 EvidenceUsage(name, flows[name], int(octets[columns["evidence"] == EVIDENCE.index(name)].sum()))
-                for name in ("verified", "claimed", "address", "contradicted", "none")
+                for name in EVIDENCE_SHOWN
             ),
             flows=totals.flows,
             retransmitted_octets=totals.retransmitted_octets,
@@ -139,13 +141,13 @@ class Tally:
     def _programmes(self, columns: dict[str, np.ndarray], octets: np.ndarray) -> tuple[ProgrammeUsage, ...]:
         """The programmes that paid for something, by name."""
         used = []
-        exhausted = Counter(name for _, name in self._exhausted)
+        exhausted = Counter(place for _, place in self._exhausted)
         for place in np.unique(columns["programme"][columns["programme"] >= 0]):
             rows = columns["programme"] == place
             programme = self._programmes_by_place[place]
             subscribers = np.unique(columns["subscriber"][rows]).size
             paid = int(octets[rows].sum())
-            used_up = exhausted[programme.name]
+            used_up = exhausted[place]
             used.append(ProgrammeUsage(programme.name, programme.payer, paid, subscribers, used_up))
         return tuple(sorted(used, key=lambda usage: usage.programme))
 

@@ -82,9 +82,10 @@ def renewed(tables: Bundle, renewal: Renewal) -> Bundle:
 
 def _carry_flows(flows: np.ndarray, renewal: Renewal) -> None:
     """Flows that are decided stay so, but for applications that are gone; the others are decided by what their rule is now."""
-    lost = np.flatnonzero((flows["phase"] == PHASE_DECIDED) & (renewal.gone[flows["application"]] == 1))
-    flows["application"][lost], flows["evidence"][lost] = APPLICATION_UNKNOWN, EVIDENCE_NONE
-    flows["source"][lost] = SOURCE_NONE
+    lost = (flows["phase"] == PHASE_DECIDED) & (renewal.gone[flows["application"]] == 1)
+    believed = lost & (flows["evidence"] != EVIDENCE_CONTRADICTED)  # a contradiction stays reported
+    flows["evidence"][believed], flows["source"][believed] = EVIDENCE_NONE, SOURCE_NONE
+    flows["application"][lost] = APPLICATION_UNKNOWN
     flows["rule"] = _carried_rules(flows["rule"], renewal.rule_of)
 
 

@@ -9,7 +9,7 @@ from classifier.records import EvidenceUsage
 
 
 class Vitals(NamedTuple):
-    """Figures that cost nothing. `monotonic_ns` for durations; `wall_ns` since 1970.
+    """Figures of a moment. `monotonic_ns` for durations; `wall_ns` since 1970.
 
     `dropped` frames and `freezes` of the ring since the start; `fill` (table, places in use, places); `waiting_entries` of the
     ledger.

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 
-from classifier.records import UNMETERED, SubscriberUsage, UsageReport, Volume
+from classifier.records import EVIDENCE_SHOWN, UNMETERED, SubscriberUsage, UsageReport, Volume
 from classifier.reports.glance import Vitals
 from classifier.reports.words import time_text
 
 SCHEMA = "freeflow.usage/1"
-EVIDENCE_ORDER = ("verified", "claimed", "address", "contradicted", "none")
 ALWAYS_UNMETERED = ("not_ip", "transit")
 NOTHING: Mapping[str, object] = MappingProxyType({})
 _encode = json.JSONEncoder().encode
@@ -151,4 +150,4 @@ def _subscriber_texts(usages: Iterable[SubscriberUsage]) -> Iterator[str]:
 
 def _evidence(report: UsageReport) -> dict:
     found = {usage.evidence: {"flows": usage.flows, "octets": usage.octets} for usage in report.evidence}
-    return {name: found.get(name, {"flows": 0, "octets": 0}) for name in EVIDENCE_ORDER}
+    return {name: found.get(name, {"flows": 0, "octets": 0}) for name in EVIDENCE_SHOWN}
