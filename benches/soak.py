@@ -10,18 +10,17 @@ every half a minute. Two network namespaces are made for it and removed again.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from benches.links import PATIENCE_S, Host, chain
+from benches.processes import ROOT
+
 CAPTURES = ("day-in-the-life", "http-host", "tunnels", "ipv6-extension-headers", "port-reuse-after-fin-and-rst")
 CONFIG = """[gateway]
 interval_seconds = 1
@@ -71,24 +70,24 @@ def main() -> int:
     parser.add_argument("--reload-every", type=int, default=60, metavar="SECONDS")
     parser.add_argument("--subscribers", type=int, default=0, help="rows of a subscriber file, read at each reload")
     arguments = parser.parse_args()
-    with _pair() as (left, right), tempfile.TemporaryDirectory(prefix="freeflow-soak-") as folder:
+    with chain(2) as ((left,), (right,)), tempfile.TemporaryDirectory(prefix="freeflow-soak-") as folder:
         return _soak(arguments, left, right, Path(folder))
 
 
-def _soak(arguments: argparse.Namespace, left: str, right: str, folder: Path) -> int:
+def _soak(arguments: argparse.Namespace, left: Host, right: Host, folder: Path) -> int:
     config = folder / "freeflow.toml"
     config.write_text(CONFIG)
     if arguments.subscribers:
         config.write_text(CONFIG.replace("[ledger]", 'subscribers = "subscribers.csv"\n[ledger]'))
         rows = (f"s{one},100.{64 + (one >> 16)}.{one >> 8 & 255}.{one & 255}" for one in range(arguments.subscribers))
         (folder / "subscribers.csv").write_text("\n".join(["subscriber,address", *rows]))
-    program = [sys.executable, "-m", "classifier", "run", "-i", "soak1", "-c", str(config), "--json"]
+    program = [sys.executable, "-m", "classifier", "run", "-i", right.interface, "-c", str(config), "--json"]
     files = [str(ROOT / "pcaps" / f"{name}.pcap") for name in CAPTURES]
-    sender_program = [sys.executable, "-c", SENDER, "soak0", str(arguments.rate), *files]
+    sender_program = [sys.executable, "-c", SENDER, left.interface, str(arguments.rate), *files]
     # An hour of JSON is large: it goes through this process, which keeps the last line.
-    with subprocess.Popen(_inside(right, program), cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(right.command(program), cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
         _wait_for_ring(right)
-        sender = subprocess.Popen(_inside(left, sender_program), stdout=subprocess.PIPE, text=True)
+        sender = subprocess.Popen(left.command(sender_program), stdout=subprocess.PIPE, text=True)
         last, memory = _watch(arguments, run, sender)
         sender.send_signal(signal.SIGTERM)
         sent, rounds = map(int, sender.communicate()[0].split())
@@ -154,46 +153,19 @@ def _judge(told: dict, status: int, sent: int, rounds: int, memory: list[int], l
 
 
 def _resident_kib(process: int) -> int:
-    """proc(5), status: VmRSS, without the ring, which is mapped from the kernel."""
+    """proc(5), status: RssAnon, which leaves out the ring, as that is mapped from the kernel."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1])
     return 0
 
 
-def _wait_for_ring(side: str) -> None:
-    for _ in range(3000):
-        told = subprocess.run(_inside(side, ["cat", "/proc/net/packet"]), capture_output=True, text=True, check=True)
-        if any(line.split()[4] != "0" for line in told.stdout.splitlines()[1:]):
-            return
+def _wait_for_ring(side: Host) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not side.bound_sockets():
+        if time.monotonic() > deadline:
+            raise SystemExit("the ring never opened")
         time.sleep(0.1)
-    raise SystemExit("the ring never opened")
-
-
-def _inside(side: str, command: list[str]) -> list[str]:
-    return ["ip", "netns", "exec", side, *command]
-
-
-@contextlib.contextmanager
-def _pair() -> Iterator[tuple[str, str]]:
-    """Two namespaces of this process's own, with soak0 in the left one and soak1 in the right one."""
-    sides = [f"freeflow-soak-{os.getpid()}-{side}" for side in "ab"]
-
-    def ip(*words: str) -> None:
-        subprocess.run(["ip", *words], check=True)
-
-    try:
-        for side in sides:
-            ip("netns", "add", side)
-            quiet = "echo 1 | tee /proc/sys/net/ipv6/conf/*/disable_ipv6 >/dev/null; true"
-            subprocess.run(_inside(side, ["sh", "-c", quiet]), check=True)
-        ip("link", "add", "soak0", "netns", sides[0], "type", "veth", "peer", "name", "soak1", "netns", sides[1])
-        for number, side in enumerate(sides):
-            subprocess.run(_inside(side, ["ip", "link", "set", f"soak{number}", "up"]), check=True)
-        yield sides[0], sides[1]
-    finally:
-        for side in sides:
-            subprocess.run(["ip", "netns", "del", side], capture_output=True)
 
 
 if __name__ == "__main__":

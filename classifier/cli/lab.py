@@ -122,13 +122,11 @@ def execute_traffic(arguments: Namespace) -> int:
 
 def execute_demo(arguments: Namespace) -> int:
     """All of it; freeflow's exit status, or 1 where a transfer failed."""
-    from classifier.kernels import jit
     from classifier.lab.demo import demonstrate
 
     prefix, plan = _prepare(arguments), _plan(arguments, arguments.seconds)
-    rehearsal = None if jit.COMPILED_BEFORE or jit.JIT_DISABLED else _plan(arguments, 1)
     try:
-        status, driven = demonstrate(prefix, plan, say, rehearsal)
+        status, driven = demonstrate(prefix, plan, say)
     except KeyboardInterrupt:
         say("interrupted: the lab is taken down")
         return EXIT_INTERRUPTED

@@ -78,8 +78,7 @@ def _plan(config: str | None) -> tuple[Plan | None, list[Finding]]:
         lines = error.problems if isinstance(error, ConfigurationError) else (str(error),)
         return None, [Finding(FAULT, "configuration", line) for line in lines]
     name = "the built-in one" if config is None else config
-    counted = f"{len(plan.catalogue.applications)} applications, {len(plan.programmes)} programmes"
-    found = [Finding(OK, "configuration", f"{name}: {counted}, {len(plan.subscribers)} listed subscribers")]
+    found = [Finding(OK, "configuration", f"{name}: {plan.counted}")]
     found += [Finding(WARNING, "configuration", notice) for notice in plan.notices]
     gateway = plan.configuration.gateway
     days = f"days and months are those of {gateway.timezone}"

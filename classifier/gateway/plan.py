@@ -56,6 +56,14 @@ class Plan:
         return Rater(self.programmes, self.catalogue.application_names, self.subscribers, self.periods)
 
     @property
+    def counted(self) -> str:
+        """What is in force, in numbers."""
+        return (
+            f"{len(self.catalogue.applications)} applications, {len(self.programmes)} programmes, "
+            f"{len(self.subscribers)} listed subscribers"
+        )
+
+    @property
     def periods(self) -> Periods:
         """The operator's days and months."""
         return Periods(self.configuration.gateway.zone, self.configuration.gateway.month_starts_on)

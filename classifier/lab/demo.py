@@ -18,37 +18,29 @@ from classifier.lab.life import Driven
 from classifier.lab.topology import UPSTREAM
 from classifier.lab.traffic import Plan
 
-START_PATIENCE_S = 60
-END_PATIENCE_S = 300  # the kernels may be compiled meanwhile
+START_PATIENCE_S = 300  # the kernels may be compiled meanwhile
+END_PATIENCE_S = 60
 _QUIET_S = 0.5  # for the last packets to have been captured
 
 
-def demonstrate(
-    prefix: str,
-    plan: Plan,
-    tell: Callable[[str], None],
-    rehearsal: Plan | None,
-) -> tuple[int, Driven | None]:
+def demonstrate(prefix: str, plan: Plan, tell: Callable[[str], None]) -> tuple[int, Driven | None]:
     """Up, traffic under `freeflow run`, down; freeflow's exit status, and what was driven (None: freeflow did not begin).
 
-    `tell` gets lines before freeflow has the screen. `rehearsal`: a plan for before, where the kernels are not compiled yet,
-    as what comes meanwhile would be lost. Ctrl-C ends freeflow as it would alone, with its last table, and is then raised on.
+    `tell` gets lines before freeflow has the screen. Ctrl-C ends freeflow as it would alone, with its last table, and is then
+    raised on.
     """
     tell("building subscribers, a gateway and an internet in network namespaces")
     path = life.up(prefix)
     try:
-        if rehearsal is not None:
-            tell("compiling the kernels for this machine, once; this takes about a minute")
-            _run(prefix, path, rehearsal, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         status, driven = _run(prefix, path, plan)
     finally:
         state.remove(prefix)
     return status, driven
 
 
-def _run(prefix: str, path: Path, plan: Plan, **options) -> tuple[int, Driven | None]:
+def _run(prefix: str, path: Path, plan: Plan) -> tuple[int, Driven | None]:
     sys.stdout.flush()
-    freeflow = life.start_freeflow(prefix, ["run", "-i", UPSTREAM, "-c", str(path)], **options)
+    freeflow = life.start_freeflow(prefix, ["run", "-i", UPSTREAM, "-c", str(path)])
     driven = None
     try:
         if _has_begun(freeflow):

@@ -138,9 +138,10 @@ def _take_singly(
     shared: Shared,
 ) -> None:
     """The rows that are left, one by one."""
+    numbers = np.unique(subscriber[rows]).tolist()
     changed = {
         AllowanceKey(number, *period): int(used[number, place])
-        for number in np.unique(subscriber[rows]).tolist()
+        for number in numbers
         for place, period in enumerate(tables.periods)
     }
     columns = (rows, octets[rows], subscriber[rows], route[rows])
@@ -154,5 +155,5 @@ def _take_singly(
         for name in taken.exhausted:
             shared.exhausted[number, tables.names.index(name)] = True
     for place, period in enumerate(tables.periods):
-        for number in np.unique(subscriber[rows]).tolist():
+        for number in numbers:
             used[number, place] = changed[AllowanceKey(number, *period)]

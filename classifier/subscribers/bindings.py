@@ -101,6 +101,7 @@ class Bindings:
         self._capacity = capacity
         self._idle_ns = idle_ns
         self._numbers: dict[tuple[str, str], int] = {}
+        self._number_by_text: dict[str, int] = {}  # whatever kind of identity it came as
         self._bound: dict[Prefix, _Binding] = {}
         self._sessions: dict[Session, _Session] = {}
         # RADIUS sessions without an address: (beginning, None) where it was taken or timed out, (beginning, when it ended).
@@ -121,8 +122,7 @@ class Bindings:
 
     def number_of(self, name: str) -> int:
         """The number under which a name that was not listed is known, 0 where it is not."""
-        form = same_form(name)
-        return next((number for (_, text), number in self._numbers.items() if text == form), 0)
+        return self._number_by_text.get(same_form(name), 0)
 
     def relist(self, numbers: Mapping[str, int]) -> None:
         """From the next event on, the subscriber file has these names with these numbers."""
@@ -320,6 +320,7 @@ class Bindings:
                 self.names_over += 1
                 return BEYOND
             number = self._numbers[kind, name] = self._first_number + len(self._numbers)
+            self._number_by_text.setdefault(name, number)
         return number
 
 

@@ -18,7 +18,6 @@ from namespaces import why_no_namespaces
 from pyroute2 import netns
 
 from classifier.capture.interface import joining_offloads
-from classifier.kernels import jit
 from classifier.lab.files import ALLOWANCE_OCTETS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,8 +190,6 @@ def test_frames_are_packets_as_on_a_wire(lab):
 
 
 def test_what_is_metered_is_what_the_kernel_counted_and_a_borrowed_name_frees_nothing(lab, tmp_path):
-    if not jit.COMPILED_BEFORE:
-        _metered(tmp_path / "rehearsal.json", "--seconds", "1")
     # With this seed everybody asks for Facebook and Yixin, and Chen for more of Taobao than Alibaba pays for.
     traffic = ("--seconds", "4", "--mix", "facebook=2,taobao=4,yixin=2", "--seed", "280")
     report, before, after = _metered(tmp_path / "out.json", *traffic)
