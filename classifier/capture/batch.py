@@ -8,7 +8,7 @@ import numpy as np
 
 from classifier.records import FRAME
 
-BATCH_FRAMES = 4096  # frames listed at a time, unless the caller says otherwise
+BATCH_FRAMES = 12288  # frames listed at a time, unless the caller says otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,9 @@ def kernel(function):
     return call
 
 
+_kinds: dict[tuple, tuple] = {}
+
+
 def _looked_at(argument) -> tuple:
     """(a weak reference or None, what makes a kernel be compiled anew as far as it is cheap to know, three words).
 
@@ -159,6 +162,7 @@ def _looked_at(argument) -> tuple:
     """
     if isinstance(argument, np.ndarray):
         kind = argument.dtype, argument.ndim, argument.flags.num & ~OWNS_ITS_DATA
+        kind = _kinds.setdefault(kind, kind)  # dtypes that are one object are compared at once, others field by field
         shape = argument.shape if argument.ndim == 2 else (len(argument), 0)
         return weakref.ref(argument), kind, (argument.ctypes.data, *shape)
     if hasattr(argument, "block_address"):

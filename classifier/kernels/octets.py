@@ -88,7 +88,7 @@ def _lines(count, written):
 
 
 _prefetch_two = _lines(2, 1)
-_prefetch_three = _lines(3, 0)
+_read_two = _lines(2, 0)
 _prefetch_five = _lines(5, 1)
 
 
@@ -226,8 +226,8 @@ else:
 
     @helper
     def prefetch_packet(array, index):
-        """The same for the three lines of a decoded packet that are always looked at; another processor may have them."""
-        _prefetch_three(array, index)
+        """The same for the two lines of a decoded packet that are always looked at; another processor may have them."""
+        _read_two(array, index)
 
     @helper
     def prefetch_octets(b, i):

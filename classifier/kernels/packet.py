@@ -17,8 +17,8 @@ from classifier.kernels.tags import read_tags
 from classifier.kernels.transport import read_transport
 from classifier.kernels.tunnel import read_tunnel
 
-# Signed 64-bit for all that is counted with, unsigned only for the halves of addresses (bit operations). In whole cache lines,
-# of which a plain packet needs the first three once it is decoded.
+# Signed for all that is counted with, so that nothing mixes with what is not; unsigned only where bits are compared. A plain
+# packet is in the first two cache lines, which are all that goes from the processor that decodes to the one that meters.
 PACKET = whole_lines(
     [
         # The IP header.
@@ -27,31 +27,29 @@ PACKET = whole_lines(
         ("destination_high", "u8"),
         ("destination_low", "u8"),
         # The transport header; ports are 0 where there are none.
-        ("source_port", "i8"),
-        ("destination_port", "i8"),
-        ("protocol", "i8"),
-        ("version", "i8"),
+        ("source_port", "i4"),
+        ("destination_port", "i4"),
         ("octets", "i8"),  # what counts (accounting 1.1, 1.2)
-        ("packets", "i8"),  # on the wire: more than one where an interface joined them (kernels.segments)
         ("time_ns", "i8"),
-        # What became of the walk: 0, or 1 + UNMETERED code; the flow's hash (flows.flow_tag).
-        ("status", "i8"),
-        ("tag", "i8"),
-        ("fragment", "i8"),  # 0 whole, 1 first, 2 later
-        ("quoted", "i8"),  # 1: it quotes another packet, see below
-        ("tcp_flags", "i8"),
+        ("protocol", "i2"),
+        ("tcp_flags", "u1"),
+        ("version", "i1"),
+        ("status", "i1"),  # what became of the walk: 0, or 1 + UNMETERED code
+        ("fragment", "i1"),  # 0 whole, 1 first, 2 later
+        ("quoted", "i1"),  # 1: it quotes another packet, see below
+        ("link_by", "i1"),  # what of the link is asked for: LINK_BY_…, 0 nothing
+        ("tag", "i8"),  # the flow's hash (flows.flow_tag)
         ("tcp_sequence", "i8"),
         ("tcp_acknowledgement", "i8"),
         ("payload_start", "i8"),
         ("payload_octets", "i8"),  # on the wire
-        ("payload_captured", "i8"),
-        # What of the link is asked for (LINK_BY_…, 0 nothing), and what the packet came with: 0 where it has none.
-        ("link_by", "i8"),
-        ("link_identity", "i8"),
-        # Where the walk stands. Ends are positions in the buffer: what was captured, and what the wire held.
+        ("wire_end", "i8"),  # position in the buffer where the packet would end, had all of it been captured
+        ("payload_captured", "i4"),
+        ("packets", "i4"),  # on the wire: more than one where an interface joined them (kernels.segments)
+        ("link_identity", "i8"),  # what it came with, of what is asked for; 0 where it has none
+        # Where the walk stands: positions in the buffer. Not filled in by `plain`, nor is what follows.
         ("position", "i8"),
         ("captured_end", "i8"),
-        ("wire_end", "i8"),
         ("next_type", "i8"),  # EtherType of what stands at `position`, once the link layer is read
         ("unbounded", "i8"),  # the outer packet is a first fragment: what it carries may be longer than it
         ("depth", "i8"),  # tunnels opened so far

@@ -1,7 +1,8 @@
 """The frame that nearly every frame is, read in one go: Ethernet, IPv4 or IPv6 without options, TCP or UDP, all there.
 
-Rules of this file: what is filled in is exactly what `packet.walk` would; whatever is the least out of the ordinary is left
-to it. When it was added, it took the decoding of such a frame from 94 to 43 ns (as measured then, no bench shows it apart).
+Rules of this file: what is filled in is exactly what `packet.walk` would, but for where its walk stands; whatever is the least
+out of the ordinary is left to it. When it was added, it took the decoding of such a frame from 94 to 43 ns (as measured then,
+no bench shows it apart).
 """
 
 from __future__ import annotations
@@ -84,20 +85,15 @@ def read_plain(frame, packet, offset, captured_octets, wire_octets, link_type):
     packet.payload_captured = min(max(captured_end - payload, 0), payload_octets)
     packet.source_port = u16(frame, transport)
     packet.destination_port = u16(frame, transport + 2)
-    packet.position = transport
-    packet.captured_end = captured_end
     packet.wire_end = start + octets
-    packet.next_type = kind
-    packet.unbounded = 0
-    packet.depth = 0
     packet.octets = octets
     packet.protocol = protocol
     packet.fragment = 0
-    packet.fragment_id = 0
     packet.quoted = 0
     read_addresses(frame, packet, start, kind)
     if packet.link_by:
         packet.link_identity = 0
+        packet.captured_end = captured_end
         note_mac(frame, packet, offset + MAC_SOURCE)
     return 1
 

@@ -41,7 +41,7 @@ from classifier.records import EVIDENCE, FRAME, UNMETERED, UNMETERED_BLOCKED
 NO_OCTETS = np.zeros(0, np.uint8)
 NO_OCTETS.flags.writeable = False
 NO_FRAMES = np.zeros(0, FRAME).view(np.recarray)
-# Frames decoded at a time: their packets, 320 octets each, stay in the processor's cache until they are metered. What changes
+# Frames decoded at a time: their packets, 128 octets of each, stay in the processor's cache until they are metered. What changes
 # a binding has those behind it decoded anew, so there are fewer where that is looked for.
 DECODED_FRAMES = 2048
 DECODED_FRAMES_WATCHED = 32

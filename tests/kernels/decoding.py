@@ -41,8 +41,10 @@ class Decoder:
         self.record.fill(0)
         status = decode_frame(buffer, self.record, len(before), captured, wire, link_type, self.owners)
         found = {name: int(self.record[0][name]) for name in PACKET.names}
-        for place in ("position", "captured_end", "wire_end", "payload_start"):
+        for place in ("wire_end", "payload_start"):
             found[place] -= len(before)
+        for place in ("position", "captured_end"):  # of a plain packet nobody notes them
+            found[place] -= len(before) if found[place] else 0
         # It means something only of a fragment.
         found["fragment_start"] = found["fragment_start"] - len(before) if found["fragment"] else 0
         return (UNMETERED[status - 1] if status else None), found
