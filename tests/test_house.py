@@ -45,7 +45,7 @@ DANGEROUS = {
     "numba": ("kernels.compiling", "kernels.bundle_type"),
     "llvmlite": ("kernels.compiling", "kernels.bundle_type", "kernels.jit"),
     "socket": ("capture", "lab"),
-    "mmap": ("capture",),
+    "mmap": ("capture", "metering.memory"),
     "fcntl": ("capture",),
     "select": ("capture",),
     "pyroute2": ("capture", "lab"),

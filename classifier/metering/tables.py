@@ -43,6 +43,7 @@ from classifier.kernels.state import (
 )
 from classifier.kernels.streams import FLOATING_OFFSET, HOLDER_COLUMNS, KINDS
 from classifier.kernels.tables import Tables
+from classifier.metering.memory import zeros
 from classifier.records import EVIDENCE, LINKS, UNMETERED
 
 BEFORE_ALL_NS = -(2**63)
@@ -124,12 +125,12 @@ def _power_of_two(least: int) -> int:
 
 
 def _records(count: int, kind: np.dtype) -> np.ndarray:
-    return np.zeros(count, kind).view(np.recarray)
+    return zeros(count, kind).view(np.recarray)
 
 
 def _aligned_records(count: int, kind: np.dtype) -> np.ndarray:
     """Records of whole cache lines that begin with a line, so that none lies over one more than it has to."""
-    octets = np.zeros(count * kind.itemsize + CACHE_LINE_OCTETS, np.uint8)
+    octets = zeros(count * kind.itemsize + CACHE_LINE_OCTETS, np.uint8)
     first = -octets.ctypes.data % CACHE_LINE_OCTETS
     return octets[first : first + count * kind.itemsize].view(kind).view(np.recarray)
 
@@ -143,9 +144,9 @@ def _notes(capacity: int, share: int, subscribers: int) -> Notes:
     """An empty table of notes; `share` of them for one subscriber."""
     return Notes(
         rows=_records(1 + capacity, NOTE),
-        index=np.zeros(_power_of_two(capacity), np.int32),
+        index=zeros(_power_of_two(capacity), np.int32),
         owners=_records(subscribers, NOTE_OWNER),
-        marks=np.zeros(MARKS, np.int64),
+        marks=zeros(MARKS, np.int64),
         share=share,
     )
 
@@ -213,9 +214,9 @@ def make_tables(
     held["next"] = np.arange(1, limits.held_volumes + 1)
     held["next"][-1] = -1
     subscribers = max(limits.subscribers, 1 + listed_subscribers) + reserved
-    subscriber_index = np.zeros(_power_of_two(subscribers), np.int32)
+    subscriber_index = zeros(_power_of_two(subscribers), np.int32)
     state[0].subscriber_mask = min(INDEX_FIRST, subscriber_index.size) - 1
-    flow_index = np.zeros(max(_power_of_two(2 * limits.flows), 4 * SLOTS_PER_FRAME), np.uint64)
+    flow_index = zeros(max(_power_of_two(2 * limits.flows), 4 * SLOTS_PER_FRAME), np.uint64)
     state[0].index_mask = min(INDEX_FIRST, flow_index.size) - 1
     tables = Tables(
         state=state,
@@ -229,37 +230,37 @@ def make_tables(
         usage_index=_none(_power_of_two(limits.usage_rows)),
         fragments=_records(limits.fragments, FRAGMENT),
         fragment_index=_none(_power_of_two(limits.fragments)),
-        fragment_covered=np.zeros((limits.fragments, FRAGMENT_UNITS // 8), np.uint8),
-        fragment_starts=np.zeros((limits.fragments, FRAGMENT_UNITS // 8), np.uint8),
+        fragment_covered=zeros((limits.fragments, FRAGMENT_UNITS // 8), np.uint8),
+        fragment_starts=zeros((limits.fragments, FRAGMENT_UNITS // 8), np.uint8),
         subscribers=_records(subscribers, SUBSCRIBER),
         subscriber_index=subscriber_index,
         streams=_records(limits.streams, STREAM),
-        stream_holders=np.zeros((KINDS * (1 + subscribers), HOLDER_COLUMNS), np.int32),
-        stream_heaviest=np.zeros((KINDS, 2), np.int32),
-        stream_data=np.zeros((limits.streams, limits.stream_octets), np.uint8),
-        stream_filled=np.zeros((limits.streams, -(-limits.stream_octets // 8)), np.uint8),
-        scratch=np.zeros(SCRATCH_OCTETS, np.uint8),
+        stream_holders=zeros((KINDS * (1 + subscribers), HOLDER_COLUMNS), np.int32),
+        stream_heaviest=zeros((KINDS, 2), np.int32),
+        stream_data=zeros((limits.streams, limits.stream_octets), np.uint8),
+        stream_filled=zeros((limits.streams, -(-limits.stream_octets // 8)), np.uint8),
+        scratch=zeros(SCRATCH_OCTETS, np.uint8),
         ciphers=Ciphers(
             addresses=cipher_addresses,
-            room=np.zeros(ROOM_OCTETS, np.uint8),
-            plain=np.zeros(DATAGRAM_OCTETS, np.uint8),
-            header=np.zeros(DATAGRAM_OCTETS, np.uint8),
+            room=zeros(ROOM_OCTETS, np.uint8),
+            plain=zeros(DATAGRAM_OCTETS, np.uint8),
+            header=zeros(DATAGRAM_OCTETS, np.uint8),
         ),
         attempts=_records(limits.streams * ATTEMPTS, ATTEMPT),
-        attempt_ids=np.zeros(limits.streams * ATTEMPTS * IDS * ID_STRIDE, np.uint8),
-        candidates=np.zeros(CANDIDATES, np.int32),
-        pieces=np.zeros(PIECE_WORDS * FRAMES, np.int64),
+        attempt_ids=zeros(limits.streams * ATTEMPTS * IDS * ID_STRIDE, np.uint8),
+        candidates=zeros(CANDIDATES, np.int32),
+        pieces=zeros(PIECE_WORDS * FRAMES, np.int64),
         connections=_records(limits.quic_connections, CONNECTION),
         names=_records(limits.names, NAME),
         name_index=_none(_power_of_two(limits.names)),
-        name_pool=np.zeros(limits.name_octets, np.uint8),
+        name_pool=zeros(limits.name_octets, np.uint8),
         log=_records(limits.flow_log if log_flows else 0, FLOW),
         queries=_notes(limits.dns_queries, limits.dns_queries_each, subscribers),
         learned=_notes(limits.dns_names, limits.dns_names_each, subscribers),
         answers=_records(ANSWERS, ANSWER),
-        unmetered_frames=np.zeros(len(UNMETERED), np.int64),
-        unmetered_octets=np.zeros(len(UNMETERED), np.int64),
-        evidence_flows=np.zeros(len(EVIDENCE), np.int64),
+        unmetered_frames=zeros(len(UNMETERED), np.int64),
+        unmetered_octets=zeros(len(UNMETERED), np.int64),
+        evidence_flows=zeros(len(EVIDENCE), np.int64),
         subscriber_ranges=subscriber_ranges,
         bound=make_bound(watched.capacity if watched else 0, int(state[0].seed)),
         owners=_records(slots if watched else 0, OWNER),
@@ -267,10 +268,10 @@ def make_tables(
         watched_ports=np.array(watched.ports if watched else (), np.int64),
         watched_servers=watched.servers if watched else flatten(()),
         links=_records(subscribers if link_binding else 0, LINK),
-        link_index=np.zeros(_power_of_two(subscribers) if link_binding else 1, np.int32),
+        link_index=zeros(_power_of_two(subscribers) if link_binding else 1, np.int32),
         link_by=LINKS.index(link_binding) + 1 if link_binding else 0,
-        block_set=np.zeros(subscribers if blocked_applications else 0, np.uint8),
-        block_cells=np.zeros((SETS if blocked_applications else 0, blocked_applications * EVIDENCES), np.uint8),
+        block_set=zeros(subscribers if blocked_applications else 0, np.uint8),
+        block_cells=zeros((SETS if blocked_applications else 0, blocked_applications * EVIDENCES), np.uint8),
         lookup=lookup,
     )
     return Bundle(tables)
