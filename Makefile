@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench pcaps clean
+.PHONY: run test lint bench bench-quick pcaps clean
 
 run: $(VENV)/.installed
 	$(BIN)/freeflow replay pcaps/day-in-the-life.pcap -c pcaps/day-in-the-life.toml
@@ -16,6 +16,9 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benches
+
+bench-quick: $(VENV)/.installed-dev
+	$(BIN)/python -m benches.quick
 
 pcaps: $(VENV)/.installed-dev
 	$(BIN)/python pcaps/make.py
