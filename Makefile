@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench pcaps clean
+.PHONY: run test lint bench bench-quick pcaps clean
 
 run: $(VENV)/.installed
 	$(BIN)/freeflow replay pcaps/day-in-the-life.pcap -c pcaps/day-in-the-life.toml
@@ -14,8 +14,11 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-bench: $(VENV)/.installed-dev
+bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benches
+
+bench-quick: $(VENV)/.installed-dev
+	$(BIN)/python -m benches.quick
 
 pcaps: $(VENV)/.installed-dev
 	$(BIN)/python pcaps/make.py
@@ -30,6 +33,10 @@ $(VENV)/.installed: $(VENV)/bin/python setup.cfg pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed setup.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev setup.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	touch $@
 
 clean:

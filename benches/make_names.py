@@ -16,7 +16,6 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-KINDS = ("tls", "quic", "dns")
 PACKETS_PER_FLOW = 10
 START_SECONDS = 1_704_067_200  # 2024-01-01 00:00:00 UTC
 ETHERNET = bytes.fromhex("020000000001020000000002") + b"\x08\x00"
@@ -28,13 +27,14 @@ SYN, SYN_ACK, ACK, PUSH = 0x02, 0x12, 0x10, 0x18
 
 
 def make_names(kind: str, target: Path, packets: int) -> int:
-    """Write a pcap of `packets` packets, rounded up to whole flows; returns how many."""
-    make = {"tls": _tls_flow, "quic": _quic_flow, "dns": _dns_flow}[kind]
+    """Write a pcap of `packets` packets, rounded up to whole flows; returns how many. `kind` "mixed": flows of all in turn."""
+    makers = {"tls": _tls_flow, "quic": _quic_flow, "dns": _dns_flow}
+    chosen = tuple(makers.values()) if kind == "mixed" else (makers[kind],)
     count = 0
     with target.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
         for flow in range(-(-packets // PACKETS_PER_FLOW)):
-            for frame in make(flow):
+            for frame in chosen[flow % len(chosen)](flow):
                 seconds, microseconds = divmod(count * 10, 1_000_000)
                 file.write(struct.pack("<IIII", START_SECONDS + seconds, microseconds, len(frame), len(frame)) + frame)
                 count += 1

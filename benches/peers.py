@@ -1,7 +1,7 @@
 """Other tools on the same capture, for comparison: the whole process, start to end.
 
 Rules of this file: nothing a tool prints or writes is kept; a tool that is not installed is left out and named. They do
-different work (`does` says what), so a ratio to one of them compares speeds, not tools.
+different work (benches/README.md says what), so a ratio to one of them compares speeds, not tools.
 """
 
 from __future__ import annotations
@@ -30,6 +30,21 @@ with open(sys.argv[1], "rb") as file:
             pass
 """
 
+# The same with scapy.
+SCAPY_LOOP = """
+import sys
+from scapy.layers.inet import IP
+from scapy.layers.inet6 import IPv6
+from scapy.utils import PcapReader
+flows = {}
+with PcapReader(sys.argv[1]) as packets:
+    for frame in packets:
+        packet = frame.getlayer(IP) or frame.getlayer(IPv6)
+        if packet is not None:
+            ends = packet.src, packet.dst, getattr(packet.payload, "sport", 0), getattr(packet.payload, "dport", 0)
+            flows[ends] = flows.get(ends, 0) + len(frame)
+"""
+
 NFSTREAM_LOOP = """
 import sys
 from nfstream import NFStreamer
@@ -43,20 +58,14 @@ if __name__ == "__main__":
 class Peer:
     """One tool. `command(capture, folder)` is how it reads a capture; `folder` is thrown away afterwards.
 
-    `slow`: it gets the beginning of the capture only, so that the bench stays short.
+    `packets`: it gets so many from the beginning of the capture only, so that the bench stays short.
     """
 
     name: str
     debian: str | None
     pypi: str | None
-    does: str
     command: Callable[[Path, Path], list[str]]
-    slow: bool = False
-
-    @property
-    def package(self) -> str:
-        """Where to get it."""
-        return f"Debian: {self.debian}" if self.debian else f"PyPI: {self.pypi}"
+    packets: int | None = None
 
     def version(self) -> str | None:
         """The version installed; "?" where a Debian package's is not to be had, None where the tool is not there."""
@@ -95,17 +104,23 @@ def _dpkt(capture: Path, _folder: Path) -> list[str]:
     return [sys.executable, "-c", DPKT_LOOP, str(capture)]
 
 
+def _scapy(capture: Path, _folder: Path) -> list[str]:
+    return [sys.executable, "-c", SCAPY_LOOP, str(capture)]
+
+
 def _nfstream(capture: Path, folder: Path) -> list[str]:
     program = folder / "meter.py"  # a file, because its worker processes import the program again
     program.write_text(NFSTREAM_LOOP, encoding="utf-8")
     return [sys.executable, str(program), str(capture)]
 
 
+TCPDUMP = Peer("tcpdump", "tcpdump", None, _tcpdump)
 PEERS = (
-    Peer("tcpdump", "tcpdump", None, "reads and copies packets to nowhere", _tcpdump),
-    Peer("softflowd", "softflowd", None, "flows and their octets", _softflowd),
-    Peer("nfpcapd", "nfdump", None, "flows and their octets, written to files", _nfpcapd),
-    Peer("ndpiReader", "libndpi-bin", None, "flows and their applications, all of nDPI's protocols", _ndpi_reader),
-    Peer("dpkt loop", None, "dpkt", "a script's dictionary of octets by 5-tuple", _dpkt, slow=True),
-    Peer("NFStream", None, "nfstream", "flows and their applications in Python, by nDPI", _nfstream, slow=True),
+    TCPDUMP,
+    Peer("softflowd", "softflowd", None, _softflowd),
+    Peer("nfpcapd", "nfdump", None, _nfpcapd),
+    Peer("ndpiReader", "libndpi-bin", None, _ndpi_reader),
+    Peer("NFStream", None, "nfstream", _nfstream, 100_000),
+    Peer("dpkt loop", None, "dpkt", _dpkt, 100_000),
+    Peer("scapy loop", None, "scapy", _scapy, 10_000),
 )

@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+KEPT_CHARACTERS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one process took. `status` is its exit status, negative for the signal that ended it."""
+    """What one process took. `status` is its exit status, negative for the signal that ended it; of `output` and `errors` only
+    the beginning is kept.
+    """
 
     seconds: float
     peak_octets: int
@@ -53,6 +56,6 @@ def run(command: Sequence[str], longest_seconds: float, environment: Mapping[str
             seconds,
             usage.ru_maxrss * 1024,  # Linux gives KiB
             process.returncode,
-            output.read(),
-            errors.read(),
+            output.read(KEPT_CHARACTERS),
+            errors.read(KEPT_CHARACTERS),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 
 
 def spread(seconds: list[float]) -> str:
@@ -17,7 +18,17 @@ def speed(packets: int, seconds: list[float]) -> float:
     return packets / statistics.median(seconds)
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def millions(a_second: float) -> str:
+    """Packets a second."""
+    return f"{a_second / 1e6:.{2 if a_second >= 1e5 else 3}f} M"
+
+
+def megabytes(octets: int) -> str:
+    """Memory."""
+    return f"{octets / 1e6:.0f} MB"
+
+
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

@@ -1,8 +1,8 @@
 """The plain walk: the least that metering can be, to compare with in the same run, as machines are shared and noisy.
 
 It goes over a pcap of Ethernet frames that lies in memory, takes the 5-tuple of IPv4 packets and adds their octets to a table
-of 2^20 flows: no check beyond the record's length, no time-outs, no names, no subscribers, no IPv6.
-`python -m benches.walk FILE RUNS` prints one JSON object.
+of flows: no check beyond the record's length, no time-outs, no names, no subscribers, no IPv6. `python -m benches.walk FILE
+RUNS FLOWS` prints one JSON object. The table has 2^20 places, and more where there are more than half as many FLOWS.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
-SLOTS = 1 << 20
+LEAST_SLOTS = 1 << 20
 PCAP_HEADER_OCTETS = 24
 BYTE = np.uint64(8)
 HALF = np.uint64(32)
@@ -69,8 +69,8 @@ def walk(b, table):
 
 def main() -> int:
     """Walk so many times; the table is touched before, and the file's pages are there."""
-    path, runs = Path(sys.argv[1]), int(sys.argv[2])
-    table = np.zeros((SLOTS, 4), np.uint64)
+    path, runs, flows = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    table = np.zeros((max(LEAST_SLOTS, 1 << (2 * flows).bit_length()), 4), np.uint64)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as octets:
         frames = np.frombuffer(octets, np.uint8)
         seconds = []

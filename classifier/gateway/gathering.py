@@ -39,13 +39,17 @@ class Gathered:
 
 
 def put_together(tables: list[np.ndarray]) -> np.ndarray:
-    """One USAGE_ROW table with the sums of all, each key once."""
-    rows = np.concatenate([np.zeros(0, USAGE_ROW), *tables])
-    intervals, interval_of = distinct_times(rows["interval"])
+    """One USAGE_ROW table with the sums of all, each key once. `tables` is emptied, as they and their columns are large."""
+    intervals, interval_of = distinct_times(_column(tables, "interval"))
     # Subscriber 26 bits, application 14, evidence 3, standing 2: that leaves 18 for intervals, of which few are open.
-    key = interval_of << 45 | rows["subscriber"].astype(np.int64) << 19 | rows["application"].astype(np.int64) << 5
-    key |= rows["evidence"].astype(np.int64) << 2 | rows["standing"]
-    key, volumes = sums_by_key(key, np.stack([rows[field] for field in VOLUMES]))
+    key = interval_of << 45
+    for field, bits in (("subscriber", 19), ("application", 5), ("evidence", 2), ("standing", 0)):
+        key |= _column(tables, field).astype(np.int64) << bits
+    volumes = np.empty((len(VOLUMES), len(key)), np.int64)
+    for field, column in zip(VOLUMES, volumes, strict=True):
+        column[:] = _column(tables, field)
+    tables.clear()
+    key, volumes = sums_by_key(key, volumes)
     together = np.zeros(len(key), USAGE_ROW)
     together["interval"] = intervals[key >> 45]
     together["subscriber"], together["application"] = key >> 19 & (1 << 26) - 1, key >> 5 & (1 << 14) - 1
@@ -53,3 +57,7 @@ def put_together(tables: list[np.ndarray]) -> np.ndarray:
     for field, column in zip(VOLUMES, volumes, strict=True):
         together[field] = column
     return together
+
+
+def _column(tables: list[np.ndarray], field: str) -> np.ndarray:
+    return np.concatenate([np.zeros(0, USAGE_ROW)[field], *(rows[field] for rows in tables)])

@@ -16,7 +16,7 @@ from classifier.gateway.keeping import run_of
 from classifier.gateway.plan import Plan
 from classifier.gateway.session import Outcome, Session
 from classifier.ledger.write import LedgerWriter
-from classifier.records import FlowRecord, UsageReport
+from classifier.records import FlowRecord
 
 # Told after each batch: octets read so far, octets to read or None where nobody knows.
 Progress = Callable[[int, int | None], None]
@@ -41,21 +41,15 @@ def replay(
         session = Session(plan)
         for _ in _feed(session, paths, batch_frames, progress, problems):
             pass
-        return Outcome(_last_report(session), tuple(problems))
+        return Outcome(session.last_report(), tuple(problems))
     _check(paths, batch_frames)  # before a new ledger is made for nothing
     with LedgerWriter(ledger) as writer, writer.transaction():
         writer.begin_run(run_of("replay", plan))
         session = Session(plan, ledger=writer)
         for _ in _feed(session, paths, batch_frames, progress, problems, partial(_add_source, writer, append_anyway)):
             pass
-        report = _last_report(session)
+        report = session.last_report()
     return Outcome(report, tuple(problems))
-
-
-def _last_report(session: Session) -> UsageReport:
-    report = session.report()
-    session.release()
-    return report
 
 
 def _add_source(writer: LedgerWriter, append_anyway: bool, name: str, digest: str) -> None:
@@ -82,7 +76,7 @@ class FlowListing:
     def __iter__(self) -> Iterator[FlowRecord]:
         for _ in self._fed:
             yield from self._session.ended_flows()
-        _last_report(self._session)
+        self._session.last_report()
         self.problems = tuple(self._problems)
 
 

@@ -23,7 +23,7 @@ from classifier.gateway.plan import Plan
 from classifier.gateway.tally import Tally
 from classifier.ledger.backlog import Backlog
 from classifier.ledger.write import LedgerWriter
-from classifier.metering.meter import Meter
+from classifier.metering.meter import Meter, MeterTotals
 from classifier.metering.renewal import Renewal, renumbered_lookup, renumbered_ranges
 from classifier.rating.figures import Figures
 from classifier.rating.rate import Rater
@@ -121,6 +121,7 @@ class Session:
         if self._keeper:
             self._keeper.know(usage)
         rated = self._rater.rate(usage, self._used)
+        del usage  # as large as what was rated
         self._used.update(rated.used)
         if self._gate:
             self._gate.renew(rated.exhausted, self._used, end_ns)
@@ -208,15 +209,20 @@ class Session:
         uses = self._fullest.uses(self._rater.programmes, labels_of, count)
         return glance(self._tally, self.meter.totals(), names, labels_of, uses, count)
 
-    def release(self) -> None:
-        """Let the meter's tables go, all being told: it and this session know each other, so both would stay in memory until
-        Python looks for such pairs, which large arrays do not make it do."""
-        del self.meter
-
     def report(self) -> UsageReport:
         """The totals so far, checked: the parts and the unmetered add up to what was observed (accounting 1.5)."""
+        return self._report(self.meter.totals(), self._labels_now())
+
+    def last_report(self) -> UsageReport:
+        """The same, when nothing comes any more. The meter's tables go before it is made, as both are large: the meter and
+        this session know each other, and large arrays do not make Python look for such pairs."""
+        totals, labels_of = self.meter.totals(), self._labels_now()
+        del self.meter
+        return self._report(totals, labels_of)
+
+    def _report(self, totals: MeterTotals, labels_of: Callable[[np.ndarray], list[str]]) -> UsageReport:
         notices = self._watch.notices() if self._watch else ()
-        report = self._tally.report(self.meter.totals(), self._labels_now(), notices)
+        report = self._tally.report(totals, labels_of, notices)
         parts = (report.zero_rated, report.discounted, report.charged, report.pending)
         frames = sum(part.frames for part in parts) + sum(entry.frames for entry in report.unmetered)
         octets = sum(part.octets for part in parts) + sum(entry.octets for entry in report.unmetered)

@@ -95,8 +95,8 @@ class Tally:
             mine[at] += its[old]
         if new.size:
             at = place[new] + np.arange(len(new))
-            columns = [self._key, *self._volumes], [key[new], *volumes[:, new]]
-            self._key, *self._volumes = (_woven(*pair, at) for pair in zip(*columns, strict=True))
+            self._key = _woven(self._key, key[new], at)
+            self._volumes = [_woven(mine, its[new], at) for mine, its in zip(self._volumes, volumes, strict=True)]
 
     def columns(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """(columns of KEY_BITS, octets) of all sums."""

@@ -174,6 +174,9 @@ FLOW = whole_lines(
         ("quic_server_id", "u8"),
     ]
 )
+# A field that makes one of these larger has to be wanted: it is paid for with each flow, with each application of a subscriber
+# in an interval, and with each subscriber. ARCHITECTURE.md says what they take with their indices.
+assert FLOW.itemsize == 320
 
 # Volume of an undecided flow, or of fragments whose first has not come in one interval.
 HELD = np.dtype(
@@ -203,6 +206,7 @@ USAGE_ROW = whole_lines(
         ("downlink_packets", "i8"),
     ]
 )
+assert USAGE_ROW.itemsize == 64
 
 # A datagram in fragments, by source, destination, protocol and identification.
 FRAGMENT = np.dtype(
@@ -235,6 +239,7 @@ FRAGMENT_UNITS = 1 << 13
 
 # An address that is a subscriber because it lies in the networks: one IPv4 address or one IPv6 /64.
 SUBSCRIBER = np.dtype([("high", "u8"), ("low", "u8"), ("version", "i4"), ("next", "i4")])
+assert SUBSCRIBER.itemsize == 24
 
 # One flow's octets in reassembly. `data` and `filled` of the pool hold them from `base` on.
 STREAM = np.dtype(

@@ -60,8 +60,11 @@ def _pieces(
         before = separator
         if not isinstance(value, Iterator):
             yield _encode(value)
-        elif entries := separator.join(value):
-            yield from (begin_list, entries, end_list)
+        elif first := next(value, ""):
+            # Not joined: a report of many subscribers has hundreds of megabytes, which are written as they are made.
+            yield from (begin_list, first)
+            yield from map(separator.__add__, value)
+            yield end_list
         else:
             yield "[]"
     yield end

@@ -7,8 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from classifier.gateway.plan import load_plan
 from classifier.kernels import bindings, notes, packet, quic_attempts, spoofing, state
+from classifier.kernels.bundle import Bundle
+from classifier.metering.tables import Limits, make_tables
 from classifier.records import FRAME
 
 ARCHITECTURE = Path(__file__).resolve().parents[2] / "ARCHITECTURE.md"
@@ -48,3 +52,43 @@ def test_the_sizes_that_the_architecture_gives_are_those_of_the_records():
     assert named >= {"FLOW", "USAGE_ROW", "HELD", "FRAGMENT", "NOTE", "CONNECTION", "STREAM", "NAME", "SUBSCRIBER"}
     assert named >= {"STATE", "PACKET", "FRAME", "BINDING", "OWNER", "LINK"}
     assert sizes == [(name, record(name).itemsize) for name, _ in sizes]
+
+
+def octets(tables: Bundle | np.ndarray | int) -> int:
+    """Of all arrays in there."""
+    if isinstance(tables, Bundle):
+        return sum(map(octets, vars(tables).values()))
+    return tables.nbytes if isinstance(tables, np.ndarray) else 0
+
+
+def table_octets(link_binding: str | None = None, **limits: int) -> int:
+    plan = load_plan(None)
+    addresses = np.zeros(16, np.int64)
+    return octets(
+        make_tables(
+            plan.lookup,
+            plan.subscriber_ranges,
+            0,
+            Limits(**limits),
+            addresses,
+            log_flows=False,
+            seed=1,
+            link_binding=link_binding,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "table", "link_binding"),
+    [
+        (r"a flow takes (\d+) octets", "flows", None),
+        (r"a subscriber (\d+) ", "subscribers", None),
+        (r"\((\d+) with link binding\)", "subscribers", "mac"),
+    ],
+)
+def test_what_the_architecture_says_of_a_flow_and_of_a_subscriber_is_what_twice_as_many_add(said, table, link_binding):
+    data = ARCHITECTURE.read_text(encoding="utf-8").split("\n## Data\n")[1].split("\n## ")[0]
+    places = {"flows": 1 << 16, "subscribers": 1 << 16}
+    twice = {**places, table: 2 << 16}
+    added = table_octets(link_binding, **twice) - table_octets(link_binding, **places)
+    assert added == int(re.search(said, data)[1]) << 16
