@@ -72,7 +72,7 @@ class LiveRun:
         self._ring = open_source(where, plan.configuration.capture, self._watcher.line)
         self._writer: LedgerWriter | None = None
         try:
-            load_kernels(plan)
+            load_kernels(plan, in_line=self._in_line)
             self._ring.prepare()
             ready_to_drop()
             self._writer, self._backlog = self._open_ledger()
