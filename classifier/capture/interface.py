@@ -23,6 +23,8 @@ JOINING_OFFLOADS = {
     "rx-gro": "generic-receive-offload",
     "rx-lro": "large-receive-offload",
     "tx-tcp-segmentation": "tcp-segmentation-offload",
+    "tx-tcp6-segmentation": "tx-tcp6-segmentation",
+    "tx-udp-segmentation": "tx-udp-segmentation",
     "tx-generic-segmentation": "generic-segmentation-offload",
 }
 IPV6_SETTINGS = Path("/proc/sys/net/ipv6/conf")
