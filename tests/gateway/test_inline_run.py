@@ -137,8 +137,9 @@ def test_what_is_used_up_is_blocked_or_charged(tmp_path, on_exhausted):
             assert run.intervals[-1]["charged"]["octets"] < 1500  # what the packet that used it up had too much
         # A connection without a name passes until nothing more can be expected to name it.
         assert fetch(lab, 6_000_000, 3) == (on_exhausted == "charge")
-        last = run.stop()
+        # Before the end: connections that were cut off go on trying.
         before, after = lab.counters(lab.client), lab.counters(lab.server)
+        last = run.stop()
     assert last["zero_rated"]["octets"] == 1_000_000
     assert last["programmes"][0]["exhausted_subscribers"] == 1
     dropped = last["unmetered"].get("blocked", {"frames": 0, "octets": 0})
