@@ -241,7 +241,8 @@ class LiveRun:
     def _interval_over(self) -> None:
         if self._backlog:
             self._tell_backlog(self._backlog)
-        self._notifier.status(self.status())
+        if self._notifier.listens:
+            self._notifier.status(self.status())
         self._watcher.interval()
 
     def _tell_backlog(self, backlog: Backlog) -> None:
