@@ -8,6 +8,8 @@ put in place is known by its name, and nobody else's bridge or table is touched.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from classifier.capture.interface import Interface, be_quiet
 from classifier.errors import InterfaceError
 
@@ -22,10 +24,10 @@ GROUPS_PASSED_ON = 0xFFF8  # group_fwd_mask: all but BR_GROUPFWD_RESTRICTED, net
 class FailOpen:
     """A muted bridge between two ports. `release` lets it forward, `remove` takes it away. Raises InterfaceError."""
 
-    def __init__(self, inside: Interface, outside: Interface) -> None:
+    def __init__(self, inside: Interface, outside: Interface, say: Callable[[str], None]) -> None:
         from pyroute2.nftables.main import NFTables  # pyroute2 takes a quarter of a second to import
 
-        self._ports = (inside, outside)
+        self._ports, self._say = (inside, outside), say
         self._tables = NFTables(nfgen_family=NETDEV_FAMILY)
         try:
             self._mute()
@@ -60,7 +62,7 @@ class FailOpen:
             try:
                 netlink.link("add", ifname=name, kind="bridge", **settings)
                 bridge = netlink.link_lookup(ifname=name)[0]
-                be_quiet(name)
+                be_quiet(name, self._say)
                 for port in self._ports:
                     netlink.link("set", index=port.index, master=bridge)
                 netlink.link("set", index=bridge, state="up")

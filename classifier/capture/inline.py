@@ -43,7 +43,7 @@ class InlineSource:
     ) -> None:
         self.carried_frames = 0
         self._interfaces = (inside, outside)
-        self._fails_open = fail_open
+        self._fails_open, self._say = fail_open, say
         self._fail_open: FailOpen | None = None
         self._ports: list[Port] = []
         self._stop = Stop()
@@ -66,7 +66,7 @@ class InlineSource:
             port.load()
         take_bridge_away(*self._interfaces)
         if self._fails_open:
-            self._fail_open = FailOpen(*self._interfaces)
+            self._fail_open = FailOpen(*self._interfaces, self._say)
 
     def let_in(self) -> None:
         """From now on frames are taken; at the start already, but with `let_in` False."""

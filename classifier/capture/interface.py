@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import errno
 import socket
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -23,6 +24,8 @@ JOINING_OFFLOADS = {
     "rx-gro": "generic-receive-offload",
     "rx-lro": "large-receive-offload",
     "tx-tcp-segmentation": "tcp-segmentation-offload",
+    "tx-tcp6-segmentation": "tx-tcp6-segmentation",
+    "tx-udp-segmentation": "tx-udp-segmentation",
     "tx-generic-segmentation": "generic-segmentation-offload",
 }
 IPV6_SETTINGS = Path("/proc/sys/net/ipv6/conf")
@@ -87,8 +90,9 @@ def find_interface(name: str, *, bring_up: bool = False) -> Interface:
     return interface
 
 
-def find_port(name: str) -> Interface:
-    """The interface `name`, set up as a port of an in-line gateway: it has no addresses, and says nothing of its own.
+def find_port(name: str, say: Callable[[str], None] = lambda line: None) -> Interface:
+    """The interface `name`, set up as a port of an in-line gateway: it has no addresses, and says nothing of its own, or
+    `say` gets a line.
 
     InterfaceError also where it has an address: the host would answer to what only passes through.
     """
@@ -101,14 +105,20 @@ def find_port(name: str) -> Interface:
     if own:
         mend = f"ports in line have none; ip addr flush dev {name}"
         raise InterfaceError(f"interface {name}: has the address {own[0]}; {mend}")
-    be_quiet(name)
+    be_quiet(name, say)
     return interface
 
 
-def be_quiet(name: str) -> None:
+def be_quiet(name: str, say: Callable[[str], None]) -> None:
     """Let an interface say nothing of its own: without IPv6 it announces neither itself nor the groups it listens to."""
-    with suppress(OSError):
-        (IPV6_SETTINGS / name / "disable_ipv6").write_text("1")
+    setting = IPV6_SETTINGS / name / "disable_ipv6"
+    try:
+        setting.write_text("1")
+    except FileNotFoundError:
+        pass  # this Linux has no IPv6
+    except OSError as error:
+        mend = f"sysctl -w net.ipv6.conf.{name}.disable_ipv6=1"
+        say(f"interface {name}: IPv6 stays on ({error.strerror}), so that it says things of its own; {mend}")
 
 
 def joining_offloads(name: str) -> tuple[str, ...]:

@@ -30,6 +30,11 @@ class Notifier:
         if microseconds.isdecimal() and int(microseconds) and process in ("", str(os.getpid())):
             self.watchdog_s = int(microseconds) / 1e6
 
+    @property
+    def listens(self) -> bool:
+        """Whether anybody is told anything."""
+        return self._socket is not None
+
     def ready(self, status: str) -> None:
         """The service is up, or has reloaded."""
         self._send(f"READY=1\nSTATUS={status}")

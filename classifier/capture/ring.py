@@ -95,7 +95,7 @@ class RingSource:
             self.close()
             raise
         if not self.joined_told:
-            say(f"interface {interface.name}: Linux does not tell how many packets it joined; switch the offloads off")
+            say(f"interface {interface.name}: Linux does not tell how many packets it joined; run with --offloads-off")
 
     def prepare(self) -> None:
         """Have the kernel compiled or loaded, while whoever started this can still read what was kept."""

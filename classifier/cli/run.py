@@ -49,6 +49,11 @@ def add_command(commands) -> None:
     parser.add_argument(
         "--fail-open", action="store_true", help="with --inline: Linux forwards once freeflow has ended"
     )
+    parser.add_argument(
+        "--offloads-off",
+        action="store_true",
+        help="switch off what joins packets on the interfaces until the run ends (takes CAP_NET_ADMIN)",
+    )
     add_plan(parser)
     add_ledger(parser)
     form = parser.add_mutually_exclusive_group()
@@ -62,7 +67,11 @@ def execute(arguments: Namespace) -> int:
     """Show the run, and the totals at the end; 1 where frames were lost."""
     if arguments.fail_open and not arguments.inline:
         raise ConfigurationError("--fail-open: goes with --inline; name the two ports")
-    with Output(None) as output, _signals() as asked:
+    if arguments.offloads_off and arguments.user:
+        raise ConfigurationError(
+            "--offloads-off: --user may not put them back; switch them off with ethtool -K instead"
+        )
+    with Output(None) as output, _signals() as asked, ExitStack() as at_the_end:
         from classifier.capture.notify import Notifier
         from classifier.cli.privileges import dropper, find_user
         from classifier.gateway.inline import Ports
@@ -79,6 +88,11 @@ def execute(arguments: Namespace) -> int:
         drop = dropper(find_user(arguments.user), ledger) if arguments.user else lambda: None
         shown = _Shown(arguments, output, None if ledger is None else str(ledger))
         where = Ports(*arguments.inline, arguments.fail_open) if arguments.inline else arguments.interface
+        if arguments.offloads_off:
+            from classifier.capture.offloads import offloads_off
+
+            names = arguments.inline or [arguments.interface]
+            at_the_end.enter_context(offloads_off(names, shown.line))
         with CompilationNotice():
             live = LiveRun(
                 where,
@@ -158,7 +172,7 @@ class _Shown:
         return Watcher(
             interval=lambda: self._guarded(self._interval),
             second=lambda: self._guarded(self._second),
-            line=lambda text: self._guarded(lambda: self._line(text)),
+            line=lambda text: self._guarded(lambda: self.line(text)),
         )
 
     def _guarded(self, show: Callable[[], None]) -> None:
@@ -223,7 +237,8 @@ class _Shown:
             self._view.second(self._live.vitals())
             self._screen.refresh()
 
-    def _line(self, text: str) -> None:
+    def line(self, text: str) -> None:
+        """What a person has to know."""
         if self._on_screen:
             self._kept.append(text)
             if self._view is not None:

@@ -21,8 +21,8 @@ from classifier.capture.files import CaptureFile
 from classifier.metering.meter import Meter
 from classifier.metering.tables import make_packets
 
-# Batches on their way, one to a buffer of the window (4 MiB, some 10,000 frames): each hand-over finds Python's own memory gone
-# from the cache and costs 0.1 ms on either side. With 4,096 frames at a time the metering thread took 0.93 s for 1 GB, with
+# Batches on their way, one to a buffer of the window (4 MiB, some 10,000 frames): each hand-over finds Python's own memory
+# gone from the cache and costs 0.1 ms on either side. With 4,096 at a time the metering thread took 0.93 s for 1 GB, with
 # these 0.77 s (0.67 and 0.62 at best). With 4 places a packet has left the cache of who metered it before it is written over.
 PLACES = 4
 PLACE_FRAMES = BATCH_FRAMES

@@ -150,8 +150,8 @@ def _offloads(name: str) -> Iterator[Finding]:
         text = f"{name} joins packets, and Linux tells how many: they count as on the wire"
         yield Finding(OK, "offloads", text)
         return
-    off = " ".join(f"{offload} off" for offload in joining)
-    text = f"{name} joins packets, whose headers then count once instead of each time; ethtool -K {name} {off}"
+    mend = f"ethtool -K {name} " + " ".join(f"{offload} off" for offload in joining)
+    text = f"{name} joins packets, whose headers then count once instead of each time; run --offloads-off, or {mend}"
     yield Finding(WARNING, "offloads", text)
 
 

@@ -97,11 +97,11 @@ class Keeper:
     ) -> None:
         self._writer, self._backlog = writer, backlog
         self._labels_of, self._interval_of = labels_of, interval_of
-        self._numbers = np.zeros(0, np.int64)
+        self._numbers = np.zeros(1, np.int64)
         self.turn(rater)
         self._before: MeterTotals | None = None
         self._day: date | None = None
-        self.allowances = LedgerAllowances(lambda numbers: self._numbers[numbers], writer.used)
+        self.allowances = LedgerAllowances(self._numbers_of, writer.used)
 
     def turn(self, rater: Rater) -> None:
         """This one rates from now on: what is kept of attributes and terms is found out anew."""
@@ -117,17 +117,28 @@ class Keeper:
         }
         self._outcome_ids: dict[int, int] = {}
 
+    def _numbers_of(self, numbers: np.ndarray) -> np.ndarray:
+        """The ledger's numbers of subscribers; 0, of whom nothing is known, for those that it has not been told of."""
+        return np.where(numbers < len(self._numbers), self._numbers.take(numbers, mode="clip"), 0)
+
+    def meet(self, numbers: np.ndarray, ledgers: np.ndarray) -> None:
+        """The subscribers of these numbers have these in the ledger."""
+        self._make_room(int(numbers.max(initial=0)))
+        self._numbers[numbers] = ledgers
+
     def know(self, usage: np.ndarray) -> None:
         """Give a number of the ledger to all subscribers in these rows; before they are rated."""
         subscriber = usage["subscriber"]
         seen, _ = distinct(subscriber, int(subscriber.max(initial=-1)) + 1)
-        if seen.size and seen[-1] >= len(self._numbers):
-            more = int(seen[-1]) + 1
-            self._numbers = np.concatenate([self._numbers, np.zeros(more, np.int64)])
-            self._told = np.concatenate([self._told, np.zeros(more, bool)])
+        self._make_room(int(seen[-1]) if seen.size else 0)
         new = seen[~self._told[seen]]
         self._numbers[new] = self._writer.subscribers(self._labels_of(new), self._attributes(new))
         self._told[new] = True
+
+    def _make_room(self, highest: int) -> None:
+        if highest >= len(self._numbers):
+            self._numbers = np.concatenate([self._numbers, np.zeros(highest + 1, np.int64)])
+            self._told = np.concatenate([self._told, np.zeros(highest + 1, bool)])
 
     def _attributes(self, numbers: np.ndarray) -> list[Attributes]:
         """The attributes of subscribers by the meter's numbers: many have the same."""

@@ -15,7 +15,7 @@ class _Nobody:
     """A sink to which nothing comes."""
 
 
-def load_kernels(plan: Plan) -> None:
+def load_kernels(plan: Plan, *, in_line: bool) -> None:
     """Call those of the meter once with nothing; a source loads its own."""
     meter = Meter(
         plan.lookup,
@@ -27,3 +27,5 @@ def load_kernels(plan: Plan) -> None:
         limits=_SMALL,
     )
     meter.load()
+    if in_line:
+        meter.know(())

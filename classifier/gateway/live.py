@@ -72,7 +72,7 @@ class LiveRun:
         self._ring = open_source(where, plan.configuration.capture, self._watcher.line)
         self._writer: LedgerWriter | None = None
         try:
-            load_kernels(plan)
+            load_kernels(plan, in_line=self._in_line)
             self._ring.prepare()
             ready_to_drop()
             self._writer, self._backlog = self._open_ledger()
@@ -241,7 +241,8 @@ class LiveRun:
     def _interval_over(self) -> None:
         if self._backlog:
             self._tell_backlog(self._backlog)
-        self._notifier.status(self.status())
+        if self._notifier.listens:
+            self._notifier.status(self.status())
         self._watcher.interval()
 
     def _tell_backlog(self, backlog: Backlog) -> None:

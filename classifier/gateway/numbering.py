@@ -63,13 +63,13 @@ class SubscriberNumbers:
 
     def check_room(self, listed: Sequence[Subscriber], room: int) -> None:
         """ConfigurationError where there are more new names among these than `room` numbers."""
-        missing = sum(not self._find(one.name) for one in listed)
+        missing = sum(not self.find(one.name) for one in listed)
         if missing > room:
             raise ConfigurationError(f"{missing} more subscribers do not fit beside those seen; restart freeflow")
 
     def turn(self, listed: Sequence[Subscriber], reserve: Callable[[int], int]) -> np.ndarray:
         """Another file is in force: the numbers of its subscribers, behind a 0. `reserve` gives the first of many new ones."""
-        found = [self._find(one.name) for one in listed]
+        found = [self.find(one.name) for one in listed]
         fresh = reserve(found.count(0))
         for place, one in enumerate(listed):
             if not found[place]:
@@ -85,6 +85,6 @@ class SubscriberNumbers:
         """The subscribers that are listed now, from number 1 on; None where a number is somebody else's."""
         return [self._listed.get(number) for number in range(1, 1 + max(self._listed, default=0))]
 
-    def _find(self, name: str) -> int:
+    def find(self, name: str) -> int:
         """The number of a name that was listed, or bound by RADIUS or DHCP, before; 0 where it is new."""
         return self._number_of.get(name) or (self._watch.number_of(name) if self._watch else 0)

@@ -11,6 +11,7 @@ import numpy as np
 
 from classifier.detection.ciphers import CipherLibrary
 from classifier.detection.flows import flow_records
+from classifier.distinct import distinct
 from classifier.errors import ConservationError
 from classifier.gateway.calendar import FIRST_NS, Calendar, Calendars
 from classifier.gateway.gathering import Gathered
@@ -20,6 +21,7 @@ from classifier.gateway.keeping import Keeper, LedgerAllowances
 from classifier.gateway.labels import subscriber_labels
 from classifier.gateway.numbering import ApplicationNumbers, SubscriberNumbers
 from classifier.gateway.plan import Plan
+from classifier.gateway.recognising import recognise
 from classifier.gateway.tally import Tally
 from classifier.ledger.backlog import Backlog
 from classifier.ledger.write import LedgerWriter
@@ -96,7 +98,7 @@ class Session:
         self.meter = Meter(
             plan.lookup,
             plan.subscriber_ranges,
-            self._calendars,
+            self._interval_of,
             self,
             CipherLibrary(),
             listed_subscribers=len(plan.subscribers),
@@ -107,7 +109,8 @@ class Session:
             link_binding=plan.configuration.link_binding.by,
             blocked_applications=len(self._applications.names) if in_line else 0,
         )
-        self._gate = Gate(rater, plan.subscribers, self.meter.block, say) if in_line else None
+        self._ledger_unread = ledger  # who has used what before; asked when the first interval says which month it is
+        self._gate = Gate(rater, plan.subscribers, self.meter, self._used, say) if in_line else None
 
     def usage(self, rows: np.ndarray) -> None:
         self._gathered.add(rows)
@@ -115,6 +118,18 @@ class Session:
     def flows(self, rows: np.ndarray, names: list[bytes]) -> None:
         for entry in flow_records(rows, names, self._applications.names, self.subscriber_label):
             heapq.heappush(self._waiting_flows, (entry[0], entry[1]))
+
+    def _interval_of(self, clock_ns: int) -> tuple[int, int]:
+        """The interval that holds this instant, which the meter opens now: what may pass in it is told before its first
+        packet."""
+        start_ns, end_ns = self._calendars(clock_ns)
+        if self._gate:
+            if self._ledger_unread is not None:
+                month_ns = self._rater.periods.begins_ns("month", start_ns)
+                self._keeper.meet(*recognise(self._ledger_unread, self._subscribers.find, self.meter, month_ns))
+                self._ledger_unread = None
+            self._gate.open(start_ns)
+        return start_ns, end_ns
 
     def interval(self, start_ns: int, end_ns: int) -> None:
         usage = self._gathered.take()
@@ -124,7 +139,7 @@ class Session:
         del usage  # as large as what was rated
         self._used.update(rated.used)
         if self._gate:
-            self._gate.renew(rated.exhausted, self._used, end_ns)
+            self._gate.renew(distinct(rated.rows["subscriber"], self.meter.subscriber_numbers()[0])[0])
         self._tally.add(rated)
         if self._keeper:
             self._keeper.keep(start_ns, end_ns, rated, self.meter.totals())
@@ -164,7 +179,7 @@ class Session:
         ranges = renumbered_ranges(plan.subscriber_ranges, subscriber_number)
         self.meter.renew(Renewal(lookup, ranges, rule_of, gone, plan.limits))
         if self._gate:
-            self._gate.turn(self._rater, listed, self._used, self.meter.clock_ns)
+            self._gate.turn(self._rater, listed)
         gateway = plan.configuration.gateway
         self._calendar = Calendar(gateway.zone, self._rater.edges_ns(), gateway.interval_seconds)
         self._plan = plan

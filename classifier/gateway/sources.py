@@ -17,7 +17,7 @@ def open_source(where: str | Ports, capture: Capture, say: Callable[[str], None]
     `say` gets a line when an interface goes down or away, and when it is back.
     """
     if isinstance(where, Ports):
-        ports = find_port(where.inside), find_port(where.outside)
+        ports = find_port(where.inside, say), find_port(where.outside, say)
         return InlineSource(*ports, fail_open=where.fail_open, let_in=False, say=say)
     return RingSource(
         find_interface(where, bring_up=True),

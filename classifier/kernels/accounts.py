@@ -10,7 +10,7 @@ import numpy as np
 
 from classifier.kernels.bindings import find_binding
 from classifier.kernels.hashing import hash_address, low_bits
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import helper, kernel
 from classifier.kernels.ranges import locate
 
 SUBSCRIBERS_BEYOND = 0
@@ -45,11 +45,25 @@ def find_subscriber(tables, version, high, low):
     entry.high = high
     entry.low = low
     entry.version = version
+    enter_subscriber(tables, place)
+    return place
+
+
+@kernel
+def enter_subscribers(tables, first):
+    """Enter the subscribers from `first` on into the index: they were written into the table by whoever knows them."""
+    for place in range(first, tables.state[0].subscriber_count):
+        enter_subscriber(tables, place)
+
+
+@helper
+def enter_subscriber(tables, place):
+    """Enter a subscriber into the index, which grows with them; those before are entered."""
+    state = tables.state[0]
     if place > state.subscriber_mask and state.subscriber_mask + 1 < tables.subscriber_index.shape[0]:
-        grow_index(tables)
+        grow_index(tables, place)
     else:
         chain_subscriber(tables, place)
-    return place
 
 
 @helper
@@ -62,12 +76,12 @@ def chain_subscriber(tables, place):
 
 
 @helper
-def grow_index(tables):
-    """Use twice as much of the index, and enter all subscribers anew: a few of them stay in the cache."""
+def grow_index(tables, last):
+    """Use twice as much of the index, and enter all subscribers up to `last` anew: a few of them stay in the cache."""
     state = tables.state[0]
     for home in range(state.subscriber_mask + 1):
         tables.subscriber_index[home] = 0
     state.subscriber_mask = 2 * state.subscriber_mask + 1
-    for place in range(1, state.subscriber_count):
+    for place in range(1, last + 1):
         if tables.subscribers[place].version != 0:
             chain_subscriber(tables, place)

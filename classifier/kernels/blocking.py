@@ -1,8 +1,6 @@
-"""What may not pass an in-line gateway: a barred subscriber's packets, and those of applications whose offer has ended in a
-block. A blocked packet is counted under its own reason and nowhere else, as it is not carried; its flow stays, so that the
-next one is recognised.
-
-A subscriber's set says which applications with which evidence: sets are shared, as many subscribers have the same.
+"""What may not pass an in-line gateway: a barred subscriber's packets, and those of applications whose offers are used up and
+end in a block, from the packet on that comes after the one that used them up (`allowed`). A blocked packet is counted under
+its own reason and nowhere else, as it is not carried; its flow stays, so that the next one is recognised.
 """
 
 from __future__ import annotations
@@ -10,14 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.kernels.accounts import find_subscriber
+from classifier.kernels.allowed import ALL_BLOCKED, NOTHING_BLOCKED, is_used_up
 from classifier.kernels.jit import helper
 from classifier.kernels.order import order_touch
 from classifier.kernels.state import PHASE_DECIDED
-from classifier.records import EVIDENCE, UNMETERED_BLOCKED
-
-SETS = 256
-NOTHING_BLOCKED, ALL_BLOCKED = 0, 1  # sets that are always the same
-EVIDENCES = len(EVIDENCE)
+from classifier.records import UNMETERED_BLOCKED
 
 
 @helper
@@ -26,14 +21,11 @@ def is_blocked(tables, packet, place):
     flow = tables.flows[place]
     if flow.subscriber < 0:
         return 0
-    number = np.int64(tables.block_set[flow.subscriber])
-    if number == NOTHING_BLOCKED:
+    kind = np.int64(tables.block_set[flow.subscriber])
+    if kind == NOTHING_BLOCKED:
         return 0
-    if number != ALL_BLOCKED:
-        if flow.phase != PHASE_DECIDED:
-            return 0
-        if not tables.block_cells[number, np.int64(flow.application) * EVIDENCES + np.int64(flow.evidence)]:
-            return 0
+    if kind != ALL_BLOCKED and (flow.phase != PHASE_DECIDED or not is_used_up(tables, kind, flow)):
+        return 0
     flow.last_ns = tables.state[0].clock_ns
     order_touch(tables, place, np.int64(flow.order))
     return count_blocked(tables, packet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from classifier.kernels.allowed import is_counted_down
 from classifier.kernels.jit import helper, hot
 from classifier.kernels.settle import (
     count_held,
@@ -46,8 +47,11 @@ def deliver(tables, place, from_server, octets, packets, interval, after_close):
     count_held(tables, flow, from_server, octets, packets)
     if not flow.settled and flow.phase == PHASE_DECIDED and flow.took_part:
         settle(tables, place)
-    if flow.settled and (flow.last_ns < state.interval_clock_ns or interval != state.interval):
-        post_open(tables, place)  # the posting at the interval's end looks only at flows active in it
+    if not flow.settled:
+        return
+    # The posting at the interval's end looks only at flows active in it.
+    if flow.last_ns < state.interval_clock_ns or interval != state.interval or is_counted_down(tables, flow.subscriber):
+        post_open(tables, place)
 
 
 @hot

@@ -330,6 +330,7 @@ STATE = np.dtype(
         ("binding_epoch", "i8"),
         ("binding_slots", "i8"),  # places used so far
         ("free_binding", "i8"),
+        ("blocks_since_ns", "i8"),  # from when on what is told of blocks holds
         ("change_count", "i8"),  # changes to be written, and the next of them
         ("change_next", "i8"),
         ("link_count", "i8"),

@@ -34,8 +34,9 @@ class Tables(NamedTuple):
     `names` NAME[q], `name_index` i4[2^k], `name_pool` u1[...]. `log` FLOW[l], empty where no flows are asked for.
     `bound` Bound; `owners` OWNER beside `flows` and `changes` CHANGE[CHANGES], none where nothing is bound.
     `watched_ports` i8[w], `watched_servers` Ranges: UDP to or from both may speak about addresses. `links` LINK[k],
-    `link_index` i4[2^k]: none without link binding; `link_by` LINK_BY_…, 0 without. `block_set` u1[s], none where nothing can
-    be blocked: each subscriber's row of `block_cells` u1[SETS, applications * EVIDENCES].
+    `link_index` i4[2^k]: none without link binding; `link_by` LINK_BY_…, 0 without. `block_set` u2[s], none where nothing can
+    be blocked: each subscriber's kind, `block_cells` i4[SETS, applications * EVIDENCES], `block_given` i8[SETS, SLOTS],
+    `block_used` i8[s, SLOTS]: see `allowed`.
     `unmetered_frames`, `unmetered_octets` i8[len(UNMETERED)]; `evidence_flows` i8[len(EVIDENCE)].
     """
 
@@ -87,4 +88,6 @@ class Tables(NamedTuple):
     link_by: int
     block_set: np.ndarray
     block_cells: np.ndarray
+    block_given: np.ndarray
+    block_used: np.ndarray
     lookup: Lookup

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from classifier.kernels.allowed import count_down, is_counted_down
 from classifier.kernels.hashing import low_bits, mix
 from classifier.kernels.jit import helper
+from classifier.records import STANDING_TAKEN_PART
 
 SHIFT_SUBSCRIBER = np.uint64(32)
 SHIFT_APPLICATION = np.uint64(16)
@@ -60,6 +62,8 @@ def usage_row(tables, interval, subscriber, application, evidence, standing):
 @helper
 def post(tables, flow, standing, interval, client_octets, server_octets, client_packets, server_packets):
     """Add a flow's volume to the usage of its subscriber."""
+    if standing == STANDING_TAKEN_PART and is_counted_down(tables, flow.subscriber):
+        count_down(tables, flow, interval, client_octets + server_octets)
     place = usage_row(
         tables, interval, np.int64(flow.subscriber), np.int64(flow.application), np.int64(flow.evidence), standing
     )

@@ -36,7 +36,13 @@ IFA_F_NODAD = 0x02  # linux/if_addr.h: the address is usable at once
 RT_SCOPE_LINK = 253  # linux/rtnetlink.h
 DOWNLINK = "eth0"  # the only interface of a subscriber, and of the internet
 # What would hand on several packets as one (net/ethtool/common.c, netdev_features_strings); headers count as on a wire.
-JOINING_OFFLOADS = ("tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-generic-segmentation", "rx-gro")
+JOINING_OFFLOADS = (
+    "tx-tcp-segmentation",
+    "tx-tcp6-segmentation",
+    "tx-udp-segmentation",
+    "tx-generic-segmentation",
+    "rx-gro",
+)
 # Nobody announces or solicits anything by itself, so that what passes is the clients' traffic.
 QUIET = {"accept_dad": 0, "accept_ra": 0, "router_solicitations": 0, "disable_ipv6": 0}
 _SYSCTL = Path("/proc/sys/net")

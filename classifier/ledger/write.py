@@ -140,6 +140,16 @@ class LedgerWriter:
         with self._explained():
             return dict(self._connection.execute(asked, period))
 
+    def users(self, since_ns: int, once_ns: int) -> list[tuple[str, int]]:
+        """(name, number) of the subscribers who have used something of an allowance whose period began at `since_ns` or later,
+        or at `once_ns`."""
+        asked = (
+            "SELECT name, id FROM subscriber WHERE id IN (SELECT subscriber FROM allowance WHERE period IN"
+            " (SELECT id FROM period WHERE begins_ns >= ? OR begins_ns = ?)) ORDER BY id"
+        )
+        with self._explained():
+            return self._connection.execute(asked, (since_ns, once_ns)).fetchall()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything written within is committed together at its end, or not at all."""

@@ -1,32 +1,57 @@
-"""What is blocked, from Python into the kernels' tables: `kernels.blocking` says what becomes of it."""
+"""What may be used and what is blocked, from Python into the kernels' tables: `kernels.allowed` says what becomes of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from classifier.kernels.blocking import ALL_BLOCKED, EVIDENCES, NOTHING_BLOCKED, SETS
+import numpy as np
+
+from classifier.kernels.accounts import enter_subscribers
+from classifier.kernels.allowed import ALL_BLOCKED, BLOCKS, EVIDENCES, NOTHING_BLOCKED, SETS, SLOTS
 from classifier.kernels.bundle import Bundle
 
-# (application, evidence) by number; None: whatever the subscriber sends or gets.
-Cases = frozenset[tuple[int, int]] | None
+# Kinds of subscribers that are always the same, the first that is told, and how many may be; slots of each.
+NOTHING, BARRED, FIRST_KIND = NOTHING_BLOCKED, ALL_BLOCKED, ALL_BLOCKED + 1
+KINDS_TOLD = SETS - FIRST_KIND
+SLOTS_TOLD = SLOTS
 
 
-def write_blocks(tables: Bundle, blocked: Mapping[int, Cases]) -> int:
-    """Let this be blocked and nothing else, by subscriber. Returns for how many subscribers no set was left."""
-    tables.block_set.fill(NOTHING_BLOCKED)
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What one kind of subscribers may use: octets by slot, and by case (application, evidence) the slots that it takes from,
+    the lower first, and whether nothing of it passes once they are used up."""
+
+    given: Mapping[int, int]
+    courses: Mapping[tuple[int, int], tuple[Sequence[int], bool]]
+
+
+def write_kinds(tables: Bundle, kind_of: np.ndarray, kinds: Sequence[Allowed], since_ns: int) -> None:
+    """Let this be in force and nothing else: `kind_of` u2[s], each subscriber's kind, the told ones from FIRST_KIND on."""
     tables.block_cells.fill(0)
-    every = tables.block_cells.shape[1]
-    place: dict[Cases, int] = {None: ALL_BLOCKED}
-    left_out = 0
-    for subscriber, cases in blocked.items():
-        if cases is not None and len(cases) == every:
-            cases = None  # so that a flow need not be decided first
-        if cases not in place:
-            if len(place) + 1 >= SETS:
-                left_out += 1
-                continue
-            place[cases] = len(place) + 1
-            for application, evidence in cases:
-                tables.block_cells[place[cases], application * EVIDENCES + evidence] = 1
-        tables.block_set[subscriber] = place[cases]
-    return left_out
+    tables.block_given.fill(0)
+    for place, allowed in enumerate(kinds, FIRST_KIND):
+        for slot, octets in allowed.given.items():
+            tables.block_given[place, slot] = octets
+        for (application, evidence), (slots, blocks) in allowed.courses.items():
+            bits = sum(1 << slot for slot in slots) | (BLOCKS if blocks else 0)
+            tables.block_cells[place, application * EVIDENCES + evidence] = bits
+    tables.block_set[:] = kind_of
+    tables.state[0].blocks_since_ns = since_ns
+
+
+def write_used(tables: Bundle, numbers: np.ndarray, used: np.ndarray) -> None:
+    """What these subscribers have used of each slot: i8[n, SLOTS_TOLD]."""
+    tables.block_used[numbers] = used
+
+
+def write_subscribers(tables: Bundle, addresses: Sequence[tuple[int, int, int]]) -> int:
+    """Give the next numbers to these addresses (version, high, low), which have none; the first of the numbers."""
+    state = tables.state[0]
+    first = int(state.subscriber_count)
+    for place, (version, high, low) in enumerate(addresses, first):
+        entry = tables.subscribers[place]
+        entry.version, entry.high, entry.low = version, high, low
+    state.subscriber_count += len(addresses)
+    enter_subscribers(tables, first)
+    return first

@@ -6,7 +6,7 @@ frame. What leaves the tables goes to a sink, in the order in which it happened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,7 +31,7 @@ from classifier.kernels.state import (
     WATCH,
 )
 from classifier.metering.bindings import Change, Watcher, observe, write_changes
-from classifier.metering.blocking import Cases, write_blocks
+from classifier.metering.blocking import Allowed, write_kinds, write_subscribers, write_used
 from classifier.metering.fill import table_fill
 from classifier.metering.log import drop_names, take_log
 from classifier.metering.renewal import Renewal, renewed
@@ -41,8 +41,8 @@ from classifier.records import EVIDENCE, FRAME, UNMETERED, UNMETERED_BLOCKED
 NO_OCTETS = np.zeros(0, np.uint8)
 NO_OCTETS.flags.writeable = False
 NO_FRAMES = np.zeros(0, FRAME).view(np.recarray)
-# Frames decoded at a time: their packets, 128 octets of each, stay in the processor's cache until they are metered. What changes
-# a binding has those behind it decoded anew, so there are fewer where that is looked for.
+# Frames decoded at a time: their packets, of which 128 octets are used, stay in the processor's cache until they are metered.
+# What changes a binding has those behind it decoded anew, so there are fewer where that is looked for.
 DECODED_FRAMES = 2048
 DECODED_FRAMES_WATCHED = 32
 
@@ -251,10 +251,22 @@ class Meter:
         """(what, how often) of everything that may go over a bound, zeros included."""
         return tuple((text, int(self._state[field])) for field, text in OVERFLOWS.items())
 
-    def block(self, blocked: Mapping[int, Cases]) -> int:
-        """From the next frame on this is blocked, by subscriber number, and nothing else; `dropped` in the list of frames says
-        which frames are. Returns for how many subscribers there was no room: theirs passes."""
-        return write_blocks(self._tables, blocked)
+    def subscriber_numbers(self) -> tuple[int, int]:
+        """(one more than the highest number given, one more than the highest there can be)."""
+        return int(self._state.subscriber_count), len(self._tables.subscribers)
+
+    def block(self, kind_of: np.ndarray, kinds: Sequence[Allowed], since_ns: int) -> None:
+        """From the next frame on this may be used, and nothing else is blocked; `dropped` in the list of frames says which
+        frames are. `kind_of` u2[s] by subscriber number; usage of intervals before `since_ns` is not counted down."""
+        write_kinds(self._tables, kind_of, kinds, since_ns)
+
+    def tell_used(self, numbers: np.ndarray, used: np.ndarray) -> None:
+        """What these subscribers have used of it, i8[n, SLOTS_TOLD]."""
+        write_used(self._tables, numbers, used)
+
+    def know(self, addresses: Sequence[tuple[int, int, int]]) -> int:
+        """Give numbers to addresses (version, high, low) of subscribers before they are seen; the first of the numbers."""
+        return write_subscribers(self._tables, addresses)
 
     def finish(self) -> None:
         """The input has ended: end all flows and give everything to the sink."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from classifier.kernels.blocking import EVIDENCES, SETS
+from classifier.kernels.allowed import EVIDENCES, SETS
 from classifier.kernels.bundle import Bundle
 from classifier.kernels.notes import USED
 from classifier.kernels.ranges import Ranges
@@ -76,7 +76,7 @@ def renewed(tables: Bundle, renewal: Renewal) -> Bundle:
     fields |= {"lookup": renewal.lookup, "subscriber_ranges": renewal.subscriber_ranges}
     if tables.block_set.size:
         # Whoever blocks says so anew (`blocking.write_blocks`): there may be more applications.
-        fields["block_cells"] = np.zeros((SETS, renewal.gone.size * EVIDENCES), np.uint8)
+        fields["block_cells"] = np.zeros((SETS, renewal.gone.size * EVIDENCES), np.int32)
     return Bundle(Tables(**fields))
 
 

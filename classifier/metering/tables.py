@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from classifier.errors import ConfigurationError
+from classifier.kernels.allowed import EVIDENCES, SETS, SLOTS
 from classifier.kernels.bindings import CHANGE, CHANGES, OWNER, make_bound
-from classifier.kernels.blocking import EVIDENCES, SETS
 from classifier.kernels.bundle import Bundle
 from classifier.kernels.ciphers import DATAGRAM_OCTETS, ROOM_OCTETS, Ciphers
 from classifier.kernels.dns import ANSWER, ANSWERS
@@ -270,8 +270,10 @@ def make_tables(
         links=_records(subscribers if link_binding else 0, LINK),
         link_index=zeros(_power_of_two(subscribers) if link_binding else 1, np.int32),
         link_by=LINKS.index(link_binding) + 1 if link_binding else 0,
-        block_set=zeros(subscribers if blocked_applications else 0, np.uint8),
-        block_cells=zeros((SETS if blocked_applications else 0, blocked_applications * EVIDENCES), np.uint8),
+        block_set=zeros(subscribers if blocked_applications else 0, np.uint16),
+        block_cells=zeros((SETS if blocked_applications else 0, blocked_applications * EVIDENCES), np.int32),
+        block_given=zeros((SETS if blocked_applications else 0, SLOTS), np.int64),
+        block_used=zeros((subscribers if blocked_applications else 0, SLOTS), np.int64),
         lookup=lookup,
     )
     return Bundle(tables)

@@ -9,17 +9,18 @@ benches/README.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from math import prod
 
 import numpy as np
 
-from classifier.catalogue.records import Programme
+from classifier.catalogue.records import BLOCK, Programme
 from classifier.distinct import distinct, distinct_times
 from classifier.rating.allowances import AllowanceKey, AllowancePeriod, Volumes, period_of
-from classifier.rating.blocking import Case, blocking_routes, used_up
+from classifier.rating.blocking import Kind, Terms, kind_of, terms_of
 from classifier.rating.figures import Figures, UsedColumns
 from classifier.rating.offers import PART_CHARGED, REASONS, Route, make_offers, route
 from classifier.rating.order import order_matters
@@ -102,21 +103,22 @@ class Rater:
         """Whether totals depend on which application was used first, so that short intervals are closer to the truth."""
         return order_matters(self._offers, self.application_names, self.profiles)
 
-    def blocked(
-        self, numbers: Iterable[int], used: UsedColumns | Mapping[AllowanceKey, int], at_ns: int
-    ) -> dict[int, frozenset[Case]]:
-        """What may be carried no further at this moment, for those of these subscribers of whom there is any."""
-        stands = Figures(used) if isinstance(used, dict) else used
-        asked = np.array(sorted(numbers), np.int64)
-        profile_of = self.profile_of(asked)
-        found: dict[int, set[Case]] = {}
-        for profile in np.flatnonzero(np.bincount(profile_of)).tolist():
-            alike = asked[profile_of == profile]
-            routes = blocking_routes(self._offers, self.application_names, self.profiles[profile], at_ns, self.periods)
-            for case, one in routes.items():
-                for number in alike[used_up(one, alike, stands)].tolist():
-                    found.setdefault(number, set()).add(case)
-        return {number: frozenset(cases) for number, cases in found.items()}
+    def moment(self, at_ns: int) -> tuple:
+        """What of an instant `terms` depend on: the day, and which programmes have started and ended."""
+        return self.periods.day(at_ns), bisect_right(self.edges_ns(), at_ns)
+
+    def terms(self, at_ns: int) -> tuple[list[Terms], np.ndarray]:
+        """What decides over blocks at this moment: (the different terms that there are, by place in `profiles` the place of
+        each one's)."""
+        if not any(programme.on_exhausted == BLOCK for programme in self.programmes):
+            return [Terms({}, {})], np.zeros(len(self.profiles), np.int64)
+        kinds: dict[Kind, int] = {}
+        place_of = np.array(
+            [kinds.setdefault(kind_of(self._offers, one, at_ns, self.periods), len(kinds)) for one in self.profiles]
+        )
+        _, firsts = np.unique(place_of, return_index=True)
+        alike = [self.profiles[first] for first in firsts.tolist()]
+        return [terms_of(self._offers, self.application_names, one, at_ns, self.periods) for one in alike], place_of
 
     def rate(self, usage: np.ndarray, used: UsedColumns | Mapping[AllowanceKey, int]) -> Rated:
         """Rate USAGE_ROW rows; `used` is what the allowances have lost so far, and is not changed."""

@@ -8,7 +8,7 @@ import sys
 import pytest
 from namespaces import namespace_pair
 
-from classifier.capture.interface import Interface, find_interface
+from classifier.capture.interface import Interface, be_quiet, find_interface
 from classifier.errors import InterfaceError
 
 pytestmark = pytest.mark.namespaces
@@ -72,3 +72,16 @@ def test_pyroute2_is_not_loaded_before_an_interface_is_looked_for():
     code = "import sys, classifier.capture.ring, classifier.capture.files; print('pyroute2' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert shown.stdout.strip() == "False"
+
+
+def test_an_interface_that_cannot_be_made_quiet_is_told_of(tmp_path, monkeypatch):
+    """Not where Linux has no IPv6 at all; a folder in the file's place stands for a setting that cannot be written."""
+    monkeypatch.setattr("classifier.capture.interface.IPV6_SETTINGS", tmp_path)
+    said: list[str] = []
+    be_quiet("eth7", said.append)
+    assert said == []
+    (tmp_path / "eth7" / "disable_ipv6").mkdir(parents=True)
+    be_quiet("eth7", said.append)
+    (line,) = said
+    assert "eth7: IPv6 stays on (Is a directory)" in line
+    assert "net.ipv6.conf.eth7.disable_ipv6=1" in line

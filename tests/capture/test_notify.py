@@ -24,6 +24,8 @@ def systemd(request, tmp_path):
 def test_each_state_is_one_datagram(systemd):
     listener, environment = systemd
     notifier = Notifier(environment)
+    assert notifier.listens
+    assert not Notifier({}).listens
     notifier.ready("up")
     notifier.reloading()
     notifier.status("7 frames")

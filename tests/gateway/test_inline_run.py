@@ -128,12 +128,18 @@ def exhausted(run: Running) -> bool:
 def test_what_is_used_up_is_blocked_or_charged(tmp_path, on_exhausted):
     config = configure(tmp_path, octets=1_000_000, on_exhausted=on_exhausted)
     with inline_lab() as lab, in_line(lab, tmp_path, "-c", config) as run:
-        assert fetch(lab, 2_000_000, 20)
+        for side in (lab.client, lab.server):
+            switch_offloads(side, False)
+        blocks = on_exhausted == "block"
+        assert fetch(lab, 2_000_000, 3 if blocks else 20) != blocks
         wait_until(lambda: exhausted(run), "the allowance was not used up")
+        if blocks:
+            assert run.intervals[-1]["charged"]["octets"] < 1500  # what the packet that used it up had too much
         # A connection without a name passes until nothing more can be expected to name it.
         assert fetch(lab, 6_000_000, 3) == (on_exhausted == "charge")
-        last = run.stop()
+        # Before the end: connections that were cut off go on trying.
         before, after = lab.counters(lab.client), lab.counters(lab.server)
+        last = run.stop()
     assert last["zero_rated"]["octets"] == 1_000_000
     assert last["programmes"][0]["exhausted_subscribers"] == 1
     dropped = last["unmetered"].get("blocked", {"frames": 0, "octets": 0})

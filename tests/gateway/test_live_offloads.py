@@ -19,21 +19,27 @@ from classifier.capture.interface import JOINING_OFFLOADS
 
 pytestmark = pytest.mark.namespaces
 ETHERNET_OCTETS = 14
-ADDRESSES = ("10.7.0.1", "10.7.0.2")
+ADDRESSES = {4: ("10.7.0.1", "10.7.0.2"), 6: ("2001:db8:7::1", "2001:db8:7::2")}
+PREFIX = {4: "24", 6: "64"}
 
 
-def set_up(pair: NamespacePair, *, offloads: bool) -> None:
+def set_up(pair: NamespacePair, version: int, *, offloads: bool) -> None:
     """Addresses, neighbours, a queueing discipline with counters on both ends, and offloads on or off."""
     sides = (pair.left, pair.right)
     hardware = [side.run(["cat", f"/sys/class/net/{side.interface}/address"]).stdout.strip() for side in sides]
     for number, side in enumerate(sides):
-        own, other = ADDRESSES[number], ADDRESSES[1 - number]
-        side.run(["ip", "addr", "add", f"{own}/24", "dev", side.interface])
+        own, other = ADDRESSES[version][number], ADDRESSES[version][1 - number]
+        if version == 6:
+            # Without an address of its own making (addr_gen_mode 1, none) it asks for no router while the transfer runs.
+            for setting in ("addr_gen_mode=1", "router_solicitations=0", "accept_dad=0", "disable_ipv6=0"):
+                side.run(["sysctl", "-qw", f"net.ipv6.conf.{side.interface}.{setting}"])
+        no_check = ("nodad",) if version == 6 else ()
+        side.run(["ip", "addr", "add", f"{own}/{PREFIX[version]}", "dev", side.interface, *no_check])
         side.run(["ip", "neigh", "add", other, "lladdr", hardware[1 - number], "dev", side.interface])
         with side.entered(), IPRoute() as netlink, closing(Ethtool()) as ethtool:
             netlink.tc("add", "pfifo", netlink.link_lookup(ifname=side.interface)[0], 0x10000, limit=10_000)
             features = ethtool.get_features(side.interface)
-            for feature in (*JOINING_OFFLOADS, "tx-udp-segmentation"):
+            for feature in JOINING_OFFLOADS:
                 features.features[feature].enable = offloads and feature != "rx-lro"
             ethtool.set_features(side.interface, features)
 
@@ -47,21 +53,26 @@ def on_the_wire(side: Namespace) -> tuple[int, int]:
     return basic["packets"], basic["bytes"] - ETHERNET_OCTETS * basic["packets"]
 
 
+@pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("offloads", [True, False])
 @pytest.mark.parametrize(
     ("kind", "octets", "options"), [("tcp", 8_000_000, ()), ("udp", 400_000, ("1200",)), ("udp", 300_000, ())]
 )
-def test_a_transfer_counts_as_on_the_wire(tmp_path: Path, offloads, kind, octets, options):
+def test_a_transfer_counts_as_on_the_wire(tmp_path: Path, version, offloads, kind, octets, options):
     with namespace_pair() as pair:
-        set_up(pair, offloads=offloads)
+        set_up(pair, version, offloads=offloads)
         with freeflow_run(pair.right, tmp_path, "-i", pair.right.interface) as run:
-            transfer(pair.right, pair.left, ADDRESSES[0], octets, kind, *options)
+            before = [on_the_wire(side) for side in (pair.left, pair.right)]
+            transfer(pair.right, pair.left, ADDRESSES[version][0], octets, kind, *options)
             ends = [on_the_wire(side) for side in (pair.left, pair.right)]
             last = run.stop()
         frames_seen = int(
             pair.right.run(["cat", f"/sys/class/net/{pair.right.interface}/statistics/rx_packets"]).stdout
         )
-    packets, ip_octets = (sum(numbers) for numbers in zip(*ends, strict=True))
+    # What IPv6 says of itself when it gets its address may have passed before.
+    packets, ip_octets = (
+        sum(after) - sum(first) for after, first in zip(zip(*ends, strict=True), zip(*before, strict=True), strict=True)
+    )
     assert ip_octets > octets
     assert (last["observed"]["frames"], last["observed"]["octets"]) == (packets, ip_octets)
     if offloads and kind == "tcp":

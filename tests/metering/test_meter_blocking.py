@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
+import numpy as np
 import pytest
 from frames import Sent, batch, client_hello, ip_packet, tcp_segment, udp_datagram
 from meters import (
@@ -22,7 +23,7 @@ from meters import (
 )
 
 from classifier.detection.ciphers import CipherLibrary
-from classifier.kernels.blocking import SETS
+from classifier.metering.blocking import BARRED, FIRST_KIND, NOTHING, SLOTS_TOLD, Allowed
 from classifier.metering.meter import Meter
 from classifier.metering.tables import Limits
 from classifier.records import EVIDENCE
@@ -81,6 +82,18 @@ class Gateway:
         self.sent += frames
         self.passed += [frame for frame, record in zip(frames, listed, strict=True) if not record.dropped]
 
+    def block(self, blocked: dict[str, frozenset | None]) -> None:
+        """These cases of these subscribers have nothing left (None: they are barred), and nothing else ends."""
+        kinds = [Allowed({}, {case: ((), True) for case in cases}) for cases in blocked.values() if cases is not None]
+        places = iter(range(FIRST_KIND, FIRST_KIND + len(kinds)))
+        self.tell({of: BARRED if cases is None else next(places) for of, cases in blocked.items()}, kinds)
+
+    def tell(self, kind_of: dict[str, int], kinds: list[Allowed], other: int = NOTHING, since_ns: int = 0) -> None:
+        told = np.full(self.meter.subscriber_numbers()[1], other, np.uint16)
+        for of, kind in kind_of.items():
+            told[numbers(self)[of]] = kind
+        self.meter.block(told, kinds, since_ns)
+
     def end(self):
         self.meter.finish()
         outcome = outcome_of(self.gatherer)
@@ -102,7 +115,7 @@ def test_an_application_is_blocked_from_the_next_packet_on_and_nothing_else():
     other = conversation("10.0.0.2", ALPHA_ADDRESS, "alpha.example")
     gateway = Gateway()
     gateway.feed(alpha[:10] + beta[:10] + other[:10])
-    assert gateway.meter.block({numbers(gateway)["10.0.0.1"]: frozenset({(ALPHA, VERIFIED), (ALPHA, ADDRESS)})}) == 0
+    gateway.block({"10.0.0.1": frozenset({(ALPHA, VERIFIED), (ALPHA, ADDRESS)})})
     gateway.feed(alpha[10:] + beta[10:] + other[10:])
     outcome = gateway.end()
     passed = alpha[:10] + beta + other
@@ -114,9 +127,9 @@ def test_what_is_allowed_again_passes():
     alpha = conversation("10.0.0.1", ALPHA_ADDRESS, "alpha.example")
     gateway = Gateway()
     gateway.feed(alpha[:10])
-    gateway.meter.block({numbers(gateway)["10.0.0.1"]: None})
+    gateway.block({"10.0.0.1": None})
     gateway.feed(alpha[10:14])
-    gateway.meter.block({})
+    gateway.block({})
     gateway.feed(alpha[14:])
     gateway.end()
     assert gateway.passed == alpha[:10] + alpha[14:]
@@ -127,21 +140,18 @@ def test_a_new_connection_passes_until_it_is_known_for_what_it_is():
     second = conversation("10.0.0.1", ALPHA_ADDRESS, "alpha.example", 50_002)
     gateway = Gateway()
     gateway.feed(first)
-    gateway.meter.block({numbers(gateway)["10.0.0.1"]: frozenset({(ALPHA, VERIFIED)})})
+    gateway.block({"10.0.0.1": frozenset({(ALPHA, VERIFIED)})})
     gateway.feed(second)
     gateway.end()
     assert gateway.passed == first + second[:4]
 
 
-@pytest.mark.parametrize(
-    "cases", [None, frozenset((a, e) for a in range(len(APPLICATIONS)) for e in range(len(EVIDENCE)))]
-)
-def test_a_barred_subscriber_gets_and_sends_nothing(cases):
+def test_a_barred_subscriber_gets_and_sends_nothing():
     warm = [Sent(START_NS, ip_packet("10.0.0.1", ALPHA_ADDRESS, UDP, udp_datagram(1, 2, b"x")))]
     alpha = conversation("10.0.0.1", ALPHA_ADDRESS, "alpha.example")
     gateway = Gateway()
     gateway.feed(warm)
-    gateway.meter.block({numbers(gateway)["10.0.0.1"]: cases})
+    gateway.block({"10.0.0.1": None})
     gateway.feed(alpha)
     outcome = gateway.end()
     assert gateway.passed == warm
@@ -152,21 +162,13 @@ def test_a_joined_frame_that_is_blocked_counts_as_its_packets():
     warm = [Sent(START_NS, ip_packet("10.0.0.1", ALPHA_ADDRESS, UDP, udp_datagram(1, 2, b"x")))]
     gateway = Gateway()
     gateway.feed(warm)
-    gateway.meter.block({numbers(gateway)["10.0.0.1"]: None})
+    gateway.block({"10.0.0.1": None})
     packet = ip_packet(ALPHA_ADDRESS, "10.0.0.1", UDP, udp_datagram(2, 1, bytes(3000)))
     joined = Sent(START_NS, packet, gso_octets=1000)
     gateway.meter.feed(*batch([joined]))
     gateway.meter.finish()
     blocked = [entry for entry in gateway.meter.totals().unmetered if entry[0] == "blocked"]
     assert blocked == [("blocked", 3, 3 * 1028)]
-
-
-def test_more_sets_than_there_is_room_for_are_told_and_pass():
-    gateway = Gateway(subscribers=400)
-    every = [(a, e) for a in range(len(APPLICATIONS)) for e in range(len(EVIDENCE))]
-    sets = {n: frozenset(case for bit, case in enumerate(every) if n >> bit & 1) for n in range(1, 301)}
-    assert gateway.meter.block(sets) == 300 - (SETS - 2)  # two of them are always the same
-    assert gateway.meter.block({n: sets[n % 50 + 1] for n in sets}) == 0
 
 
 def test_nothing_of_a_barred_subscriber_passes_in_fragments():
@@ -185,7 +187,7 @@ def test_nothing_of_a_barred_subscriber_passes_in_fragments():
     ]
     gateway = Gateway()
     gateway.feed([Sent(START_NS, ip_packet("10.0.0.1", ALPHA_ADDRESS, UDP, udp_datagram(5000, 9999, b"x" * 20)))])
-    gateway.meter.block({numbers(gateway)["10.0.0.1"]: None})
+    gateway.block({"10.0.0.1": None})
     gateway.feed(pieces + rests)
     gateway.end()
     assert len(gateway.passed) == 1
@@ -203,7 +205,92 @@ def test_the_later_fragments_of_what_is_used_up_do_not_pass_either():
     ]
     gateway = Gateway()
     gateway.feed(alpha)
-    gateway.meter.block({numbers(gateway)["10.0.0.1"]: frozenset({(ALPHA, VERIFIED)})})
+    gateway.block({"10.0.0.1": frozenset({(ALPHA, VERIFIED)})})
     gateway.feed(pieces)
     gateway.end()
     assert len(gateway.passed) == len(alpha)
+
+
+def allowed(given: dict[int, int], courses: dict[int, tuple[int, ...]]) -> Allowed:
+    """Applications that are known for sure take from these slots, and then end."""
+    return Allowed(given, {(application, VERIFIED): (slots, True) for application, slots in courses.items()})
+
+
+def expected(sent: list[tuple[int, Sent]], given: dict[int, int], courses: dict[int, tuple[int, ...]]) -> list[Sent]:
+    """What passes, counted by hand: a conversation is decided with its fourth packet, and counts from its first on."""
+    left, seen, passed = dict(given), dict.fromkeys(courses, 0), []
+    for application, frame in sent:
+        slots = courses[application]
+        seen[application] += 1
+        if seen[application] > 4 and not any(left[slot] for slot in slots):
+            continue
+        passed.append(frame)
+        octets = len(frame.octets)
+        if seen[application] < 4:
+            continue
+        if seen[application] == 4:
+            octets = sum(len(one.octets) for of, one in sent if of == application and one in passed)
+        for slot in slots:
+            taken = min(left[slot], octets)
+            left[slot] -= taken
+            octets -= taken
+    return passed
+
+
+@pytest.mark.parametrize("batch_frames", [1, 7, 4096])
+@pytest.mark.parametrize(
+    ("given", "courses"),
+    [
+        ({0: 1}, {ALPHA: (0,), BETA: (0,)}),
+        ({0: 900, 1: 800}, {ALPHA: (0,), BETA: (1,)}),
+        ({0: 1234}, {ALPHA: (0,), BETA: (0,)}),
+        ({0: 700, 1: 850}, {ALPHA: (0, 1), BETA: (1,)}),
+        ({0: 10**9, 15: 600}, {ALPHA: (0,), BETA: (15,)}),
+        ({3: 400, 7: 300, 15: 500}, {ALPHA: (3, 7, 15), BETA: (15,)}),
+    ],
+)
+def test_the_packet_behind_the_one_that_used_it_up_is_the_first_that_does_not_pass(batch_frames, given, courses):
+    alpha = conversation("10.0.0.1", ALPHA_ADDRESS, "alpha.example")
+    beta = conversation("10.0.0.1", BETA_ADDRESS, "beta.example", 50_001)
+    sent = [one for pair in zip(alpha, beta, strict=True) for one in zip((ALPHA, BETA), pair, strict=True)]
+    gateway = Gateway()
+    gateway.tell(
+        {}, [allowed(given, courses)], other=FIRST_KIND
+    )  # who was never seen before has it from the first packet on
+    frames = [frame for _, frame in sent]
+    for first in range(0, len(frames), batch_frames):
+        gateway.feed(frames[first : first + batch_frames])
+    outcome = gateway.end()
+    passed = expected(sent, given, courses)
+    assert gateway.passed == passed
+    assert len(passed) < len(frames)
+    assert outcome.usage == measure(passed).usage
+
+
+@pytest.mark.parametrize("used_less", [-1, 0, 1])
+def test_what_is_told_of_use_counts_to_the_octet(used_less):
+    alpha = conversation("10.0.0.1", ALPHA_ADDRESS, "alpha.example")
+    octets = [len(frame.octets) for frame in alpha]
+    gateway = Gateway()
+    other = [Sent(START_NS, ip_packet("10.0.0.1", ALPHA_ADDRESS, UDP, udp_datagram(1, 53, b"x")))]
+    gateway.feed(other)
+    gateway.tell({}, [allowed({0: 10_000}, {ALPHA: (0,)})], other=FIRST_KIND)
+    row = np.zeros((1, SLOTS_TOLD), np.int64)
+    row[0, 0] = 10_000 - sum(octets[:8]) - used_less
+    gateway.meter.tell_used(np.array([numbers(gateway)["10.0.0.1"]]), row)
+    gateway.feed(alpha)
+    gateway.end()
+    # One octet more is left: then the ninth packet passes, too, and is the one that uses it up.
+    assert gateway.passed == other + alpha[: 9 if used_less > 0 else 8]
+
+
+def test_what_came_in_before_the_terms_began_is_not_counted_down():
+    alpha = conversation("10.0.0.1", ALPHA_ADDRESS, "alpha.example")
+    gateway = Gateway()
+    gateway.feed(alpha[:3])
+    since_ns = interval_of(START_NS)[1]
+    later = [Sent(since_ns, frame.octets) for frame in alpha[3:]]
+    gateway.tell({}, [allowed({0: len(later[0].octets)}, {ALPHA: (0,)})], other=FIRST_KIND, since_ns=since_ns)
+    gateway.feed(later)
+    gateway.end()
+    assert gateway.passed == alpha[:3] + later[:1]
