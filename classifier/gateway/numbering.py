@@ -22,7 +22,7 @@ class ApplicationNumbers:
     """`names` by number, 0 is "unknown"; only grows."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._rules = _rule_texts(catalogue)
+        self._catalogue = catalogue  # its rules are asked for at a reload, and a replay has none: 20 ms
         self.names = catalogue.application_names
 
     def with_those_of(self, catalogue: Catalogue) -> tuple[str, ...]:
@@ -38,8 +38,8 @@ class ApplicationNumbers:
         gone = np.ones(len(self.names), np.uint8)
         gone[number_of] = 0
         # A pattern that is another application's now is that one's, as a name that is read from now on would be.
-        former, self._rules = self._rules, _rule_texts(catalogue)
-        rules = {text: number for number, text in enumerate(self._rules)}
+        former, self._catalogue = _rule_texts(self._catalogue), catalogue
+        rules = {text: number for number, text in enumerate(_rule_texts(catalogue))}
         rule_of = np.array([rules.get(text, -1) for text in former], np.int32)
         return number_of, gone, rule_of
 

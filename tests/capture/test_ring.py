@@ -297,6 +297,6 @@ def test_where_linux_does_not_tell_what_was_joined_it_is_said_and_frames_come_al
         assert received == sent
         assert {int(record.gso_octets) for record in records} == {0}
         (line,) = said
-        assert "switch the offloads off" in line
+        assert "--offloads-off" in line
     finally:
         ring.close()
