@@ -29,7 +29,11 @@ from benches.tables import table
 LIBPCAP = ("received", "dropped")
 RATES = (25_000, 50_000, 100_000, 200_000, 400_000, 800_000)
 SECONDS, TRIES = 3, 2
-HELD_SECONDS, HELD_TRIES, LESS = 60, 4, 0.8  # the highest rate is held for a minute; where that drops frames, so much of it
+HELD_SECONDS, HELD_TRIES, LESS = (
+    60,
+    4,
+    0.8,
+)  # the highest rate is held for a minute; where that drops frames, so much of it
 PROBES, PROBE_EVERY_S = 2000, 0.001
 CONTROL = f"/tmp/freeflow-bench-{os.getpid()}.ctl"  # of softflowd
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h
