@@ -45,7 +45,7 @@ class SubscriberUsages(Sequence[SubscriberUsage]):
         up, down, up_packets, down_packets = np.add.reduceat(volumes, starts, axis=1)
         figures = np.stack([up, down, up_packets + down_packets, *np.add.reduceat(parts, starts, axis=1)])
         number = application[starts]
-        by_octets = np.lexsort((_ranks(application_names)[number], -up - down, owner))
+        by_octets = _most_first(owner, up + down, _ranks(application_names)[number])
         # By application of a subscriber, each subscriber's together and most octets first.
         self._application, self._figures = number[by_octets], figures[:, by_octets]
         place = np.empty_like(by_octets)
@@ -137,6 +137,18 @@ def _runs(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.cumsum(first) - 1, np.flatnonzero(first)
 
 
+def _most_first(owner: np.ndarray, octets: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """An order in which those of one owner stand with most octets first, then by rank. `owner` is sorted.
+
+    Most have one: only the others are compared, which takes a tenth of sorting all.
+    """
+    order = np.arange(len(owner))
+    again = owner[1:] == owner[:-1]
+    several = np.flatnonzero(np.append(again, False) | np.insert(again, 0, False))
+    order[several] = several[np.lexsort((rank[several], -octets[several], owner[several]))]
+    return order
+
+
 def _ranks(names: Sequence[str]) -> np.ndarray:
     """Each name's place in their order."""
     ranks = np.empty(len(names), np.int64)
@@ -149,7 +161,7 @@ def _because(place: np.ndarray, reason: np.ndarray, octets: np.ndarray) -> tuple
     charged = np.flatnonzero(reason >= 0)
     key, sums = sums_by_key(place[charged] * len(REASONS) + reason[charged], octets[charged])
     places, reasons = np.divmod(key, len(REASONS))
-    order = np.lexsort((_ranks(REASONS)[reasons], -sums, places))
+    order = _most_first(places, sums, _ranks(REASONS)[reasons])
     first = np.searchsorted(places, np.arange(place.max(initial=-1) + 2))
     return first, reasons[order], sums[order]
 

@@ -19,7 +19,7 @@ from classifier.kernels.octets import address, prefetch_flow, prefetch_octets, p
 from classifier.kernels.order import order_oldest
 from classifier.kernels.packet import decode
 from classifier.kernels.segments import count_segments
-from classifier.kernels.settle import post_open
+from classifier.kernels.settle import post_open, standing
 from classifier.kernels.state import (
     DONE,
     EXPIRY,
@@ -37,6 +37,7 @@ from classifier.kernels.state import (
     WATCH,
 )
 from classifier.kernels.tcp import close_reason
+from classifier.kernels.usage import fetch_usage
 from classifier.kernels.watched import is_watched, waits_for_first
 from classifier.records import END_IDLE, END_INPUT, END_OPEN
 
@@ -213,11 +214,16 @@ def expire(tables):
 
 @helper
 def fetch_next(tables, place):
-    """A flow ends: have what leads to it fetched, and the one that will end next, as both have long been idle."""
-    fetch_entry(tables, np.int64(tables.flows[place].tag))
+    """A flow ends: have fetched what the end of the next one needs, and the one behind it, as all have long been idle."""
     after = np.int64(tables.flows[place].after)
-    if after >= 0:
-        prefetch_flow(tables.flows, after)
+    if after < 0:
+        return
+    flow = tables.flows[after]
+    fetch_entry(tables, np.int64(flow.tag))
+    if flow.subscriber >= 0:
+        fetch_usage(tables, flow, standing(flow))
+    if flow.after >= 0:
+        prefetch_flow(tables.flows, np.int64(flow.after))
 
 
 @helper

@@ -12,6 +12,7 @@ import numpy as np
 from classifier.kernels.allowed import count_down, is_counted_down
 from classifier.kernels.hashing import low_bits, mix
 from classifier.kernels.jit import helper
+from classifier.kernels.octets import prefetch_record
 from classifier.records import STANDING_TAKEN_PART
 
 SHIFT_SUBSCRIBER = np.uint64(32)
@@ -20,16 +21,36 @@ SHIFT_EVIDENCE = np.uint64(8)
 
 
 @helper
-def usage_row(tables, interval, subscriber, application, evidence, standing):
-    """Place of the row for this key, made where there is none."""
-    state = tables.state[0]
+def usage_home(tables, interval, subscriber, application, evidence, standing):
+    """Where the chain of this key begins in the index."""
     key = mix(np.uint64(interval) << SHIFT_SUBSCRIBER | np.uint64(subscriber))
     key = mix(
         key
         ^ (np.uint64(application) << SHIFT_APPLICATION | np.uint64(evidence) << SHIFT_EVIDENCE | np.uint64(standing))
-        ^ state.seed
+        ^ tables.state[0].seed
     )
-    home = low_bits(key) & (tables.usage_index.shape[0] - 1)
+    return low_bits(key) & (tables.usage_index.shape[0] - 1)
+
+
+@helper
+def fetch_usage(tables, flow, standing):
+    """Have the entry of the index fetched, and the row behind it, that the flow is going to be posted to."""
+    home = usage_home(
+        tables,
+        np.int64(flow.interval),
+        np.int64(flow.subscriber),
+        np.int64(flow.application),
+        np.int64(flow.evidence),
+        standing,
+    )
+    prefetch_record(tables.usage, max(np.int64(tables.usage_index[home]), 0))
+
+
+@helper
+def usage_row(tables, interval, subscriber, application, evidence, standing):
+    """Place of the row for this key, made where there is none."""
+    state = tables.state[0]
+    home = usage_home(tables, interval, subscriber, application, evidence, standing)
     place = np.int64(tables.usage_index[home])
     while place >= 0:
         row = tables.usage[place]
