@@ -56,6 +56,14 @@ def why_no_namespaces() -> str | None:
     return None
 
 
+def need_namespaces() -> None:
+    """Skip the test where none can be made; in CI that is a failure."""
+    if reason := why_no_namespaces():
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
 @dataclass(frozen=True, slots=True)
 class Namespace:
     """One side: the namespace's name and its end of the veth pair."""
@@ -96,9 +104,8 @@ class NamespacePair:
 
 @contextlib.contextmanager
 def namespace_pair() -> Iterator[NamespacePair]:
-    """Two namespaces with a veth pair between them, both ends up; skips the test where that is not possible."""
-    if reason := why_no_namespaces():
-        pytest.skip(reason)
+    """Two namespaces with a veth pair between them, both ends up; `need_namespaces`."""
+    need_namespaces()
     number = next(_numbers)
     sides = [Namespace(f"freeflow-{os.getpid()}-{number}-{side}", f"ff{side}{number}") for side in "ab"]
     try:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -227,15 +225,6 @@ def test_options_that_do_not_go_together_are_refused(options, told):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr.splitlines()[-1]
-
-
-@pytest.fixture
-def nobodys_folder():
-    """A folder that nobody can reach and write: pytest's own are root's alone."""
-    nobody = pwd.getpwnam("nobody")
-    with tempfile.TemporaryDirectory(prefix="freeflow-") as folder:
-        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        yield Path(folder), nobody
 
 
 def test_as_another_user_it_forwards_and_leaves_the_bridge_that_it_made_as_root(nobodys_folder):

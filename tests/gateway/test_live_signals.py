@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import pwd
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -206,15 +203,6 @@ def test_a_kill_in_traffic_is_told_at_the_next_start(tmp_path):
             stop(run)
     with LedgerReader(tmp_path / "usage.db") as reader:
         assert list(reader.runs()) == [1, 2, 3]
-
-
-@pytest.fixture
-def nobodys_folder():
-    """A folder that nobody can reach and write: pytest's own are root's alone."""
-    nobody = pwd.getpwnam("nobody")
-    with tempfile.TemporaryDirectory(prefix="freeflow-") as folder:
-        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        yield Path(folder), nobody
 
 
 def test_as_another_user_it_keeps_no_privilege_and_writes_that_users_ledger(nobodys_folder):

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from namespaces import why_no_namespaces
+from namespaces import need_namespaces
 from pyroute2 import netns
 
 from classifier.capture.interface import joining_offloads
@@ -87,8 +87,7 @@ def _assert_nothing_is_left(links: set[str]) -> None:
 @pytest.fixture(scope="module")
 def host():
     """The host's interfaces before; after all tests there is no lab, whatever happened in them."""
-    if reason := why_no_namespaces():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    need_namespaces()
     before = _links()
     yield before
     _lab("down")
