@@ -13,6 +13,7 @@ import numba
 from llvmlite import binding, ir
 from numba.core import compiler, cpu, event, typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
+from numba.np import arrayobj
 
 from classifier.kernels.bundle_type import array_of, numba_type
 from classifier.kernels.parts import ENTRY, ENTRY_WORDS, Part
@@ -75,6 +76,12 @@ def _get_executable(context, library, fndesc, env, _numbas=cpu.CPUContext.get_ex
 
 
 cpu.CPUContext.get_executable = _get_executable
+def _index(context, builder, kind, index, _octets):
+    """An index as a machine word. None is negative in a kernel, so none is looked at for what Python means by it."""
+    return context.cast(builder, index, kind, numba.types.intp if kind.signed else numba.types.uintp)
+
+
+arrayobj.fix_integer_index = _index
 event.broadcast = lambda _event: None  # nobody listens to what happens in the compiler
 
 

@@ -18,7 +18,7 @@ from classifier.kernels.http import (
     request_start,
 )
 from classifier.kernels.http_follow import follow
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import helper, hot
 from classifier.kernels.names import intern_name
 from classifier.kernels.quic_names import finish_quic
 from classifier.kernels.settle import stop_following
@@ -49,6 +49,12 @@ from classifier.kernels.verdict import decide, match_name
 from classifier.records import SOURCE_HTTP_HOST, SOURCE_TLS_SNI
 
 
+@hot
+def may_begin(frame, start, octets):
+    """1 if this payload of a TCP segment may begin a hello or request."""
+    return 1 if tls_begins(frame, start, octets) or http_begins(frame, start, octets) else 0
+
+
 @helper
 def inspect_segment(tables, frame, packet, place, from_server, sequence, expected):
     """Look at a TCP segment with payload.
@@ -65,7 +71,7 @@ def inspect_segment(tables, frame, packet, place, from_server, sequence, expecte
         ):
             stream_close(tables, place)
         if flow.stream < 0:
-            open_for_segment(tables, frame, packet, place, from_server, sequence, expected)
+            open_for_segment(tables, packet, place, from_server, sequence, expected)
     if flow.stream >= 0 and tables.streams[flow.stream].from_server == from_server:
         number = np.int64(flow.stream)
         if stream_insert(tables, number, frame, packet.payload_start, packet.payload_captured, sequence):
@@ -127,14 +133,12 @@ def leads_nowhere(tables, place, from_server, sequence):
 
 
 @helper
-def open_for_segment(tables, frame, packet, place, from_server, sequence, expected):
+def open_for_segment(tables, packet, place, from_server, sequence, expected):
     """Open reassembly where a hello or request begins, or where the octets before this segment are still to come."""
-    start = packet.payload_start
-    octets = packet.payload_captured
     gap = sequence_difference(sequence, expected) if expected >= 0 else 0
     if 0 < gap < tables.stream_data.shape[1]:
         stream_open(tables, place, expected, 0, from_server)
-    elif tls_begins(frame, start, octets) or http_begins(frame, start, octets):
+    elif packet.begins:
         stream_open(tables, place, sequence, 0, from_server)
     elif expected < 0:
         stream_open(tables, place, sequence - FLOATING_OFFSET, FLOATING_OFFSET, from_server)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from classifier.iana import PROTOCOL_TCP
 from classifier.kernels.assign import meter_fragment, meter_packet, meter_quoted
 from classifier.kernels.bindings import apply_change
 from classifier.kernels.flows import end_flow, evict, fetch_entry, fetch_flow, flow_tag
 from classifier.kernels.fragments import drop_fragment
+from classifier.kernels.inspect import may_begin
 from classifier.kernels.jit import helper, hot, kernel
 from classifier.kernels.names import SHOWN_OCTETS
 from classifier.kernels.octets import address, prefetch_flow, prefetch_octets, prefetch_packet
@@ -85,6 +87,9 @@ def decode_frames(tables, buffer, frames, first, end, packets):
                 packet.destination_port,
                 packet.protocol,
             )
+            packet.begins = 0
+            if packet.protocol == PROTOCOL_TCP:
+                packet.begins = may_begin(octets, packet.payload_start, np.int64(packet.payload_captured))
 
 
 @kernel

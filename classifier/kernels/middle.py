@@ -57,6 +57,17 @@ def middle_of(flow):
 
 
 @hot
+def pass_over(flow, packet, state):
+    """1 if `inspect.inspect_segment` would find nothing to do with a payload that is next in order, but count it."""
+    if packet.begins or packet.payload_captured == 0 or flow.stream >= 0:
+        return 0
+    if flow.inspected + 1 >= state.inspection_packets:
+        return 0
+    flow.inspected += 1
+    return 1
+
+
+@hot
 def meter_middle(tables, buffer, packet, match):
     """1 if the packet of the flow found (`find_flow`) is accounted for; 0 if it has to be gone through step by step."""
     place = match >> 1
@@ -73,7 +84,7 @@ def meter_middle(tables, buffer, packet, match):
         expected = server_next if from_server else client_next
         if packet.tcp_flags & FLAGS_MASK != TCP_ACK or packet.tcp_sequence != expected:
             return 0
-        if kind == MIDDLE_UNREAD and packet.payload_octets > 0:
+        if kind == MIDDLE_UNREAD and packet.payload_octets > 0 and not pass_over(flow, packet, state):
             return 0
         end = (expected + packet.payload_octets) & 0xFFFFFFFF
         acknowledged = packet.tcp_acknowledgement

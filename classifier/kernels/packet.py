@@ -31,7 +31,8 @@ PACKET = whole_lines(
         ("destination_port", "i4"),
         ("octets", "i8"),  # what counts (accounting 1.1, 1.2)
         ("time_ns", "i8"),
-        ("protocol", "i2"),
+        ("protocol", "u1"),
+        ("begins", "i1"),  # TCP: the payload may begin a hello or request (inspect.may_begin)
         ("tcp_flags", "u1"),
         ("version", "i1"),
         ("status", "i1"),  # what became of the walk: 0, or 1 + UNMETERED code

@@ -57,7 +57,7 @@ PHASE_NAMED = 1
 PHASE_DECIDED = 2
 
 # Flow.middle: what a packet in the middle of the flow looks like (`middle`), MIDDLE_NONE where each may change something.
-# MIDDLE_UNREAD: of TCP, the segments without payload, as names are still looked for in the others.
+# MIDDLE_UNREAD: of TCP, where a name is still looked for, what cannot begin one.
 MIDDLE_NONE, MIDDLE_TCP, MIDDLE_UNREAD, MIDDLE_UDP, MIDDLE_QUIC = range(5)
 
 # Flow.quic bits.
