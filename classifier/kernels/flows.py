@@ -54,7 +54,8 @@ def find_flow(tables, tag, version, a_high, a_low, a_port, b_high, b_low, b_port
             flow = tables.flows[place]
             other = np.uint64((flow.protocol ^ protocol) | (flow.version ^ version))
             forward = other | unlike(flow, a_high, a_low, a_port, b_high, b_low, b_port)
-            if forward == NOTHING or other | unlike(flow, b_high, b_low, b_port, a_high, a_low, a_port) == NOTHING:
+            backward = other | unlike(flow, b_high, b_low, b_port, a_high, a_low, a_port)
+            if min(forward, backward) == NOTHING:
                 return 2 * place + (forward != NOTHING)
         position = (position + 1) & mask
 
