@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benches.floods import Flood
-from benches.side_by_side import RUNNING, WALK, WHOLE, Row, find, ratio
+from benches.side_by_side import ONE_WORKER, RUNNING, WALK, WHOLE, Row, find, ratio
 from benches.starts import Starts
 from benches.tables import table
 
@@ -41,7 +41,7 @@ def goals(files: dict[str, list[Row]], floods: dict[str, Flood], starts: Starts)
         Goal(OF_TCPDUMP, 1, ratio(real, WHOLE, "tcpdump")),
         Goal("real: whole process, of ndpiReader's", 20, ratio(real, WHOLE, "ndpiReader")),
         Goal("real: whole process, of NFStream's", 60, ratio(real, WHOLE, "NFStream")),
-        Goal("real: two workers, of one", 1.6, None),
+        Goal("real: two workers, of one", 1.6, ratio(real, RUNNING, ONE_WORKER)),
         Goal("names: running", 1.5, _speed(files["names"]), " M packets/s"),
         Goal("flood: running", 3, _speed(files["flood"]), " M packets/s"),
         Goal("floods: free of the others' octets", 100, 100 * harmed, " %"),

@@ -17,9 +17,10 @@ LONGEST_PEER_SECONDS = 45
 PEER_RUNS = 3
 # A peer that takes longer than this is timed once.
 REPEATED_BELOW_SECONDS = 5
-WALK, SOURCE, RUNNING, REPORTED, WHOLE = (
+WALK, SOURCE, ONE_WORKER, RUNNING, REPORTED, WHOLE = (
     "a plain walk, in memory",
     "freeflow, source alone",
+    "freeflow, running, one worker",
     "freeflow, running",
     "freeflow, running, with its report as JSON",
     "`freeflow replay --json`",
@@ -63,6 +64,7 @@ def measure(capture: Capture, runs: int, with_peers: bool) -> tuple[str, list[Ro
     rows = [
         Row(WALK, False, *size, walked),
         Row(SOURCE, False, *size, found["listing_seconds"]),
+        Row(ONE_WORKER, False, *size, found["one_worker_seconds"], steady_peak),
         Row(RUNNING, False, *size, found["totals_seconds"], steady_peak),
         Row(REPORTED, False, *size, found["report_seconds"], steady_peak),
         Row(WHOLE, True, *size, [done.seconds for done in whole], max(done.peak_octets for done in whole)),

@@ -16,6 +16,7 @@ from classifier.cli.output import say
 from classifier.errors import CaptureError, ConfigurationError
 
 STANDARD_INPUT = "-"
+BATCH_FRAMES = 12288  # capture.batch.BATCH_FRAMES, which comes with NumPy; a test compares
 BATCH_FRAMES_MAX = 1 << 20
 
 
@@ -63,14 +64,22 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
 
 
 def add_captures(parser: argparse.ArgumentParser) -> None:
-    """Capture files, and how many frames go to the kernels at once."""
+    """Capture files, how many frames go to the kernels at once, and how many threads share the work."""
     parser.add_argument("files", metavar="FILE", nargs="+", help="pcap or pcapng, gzip or not; - is standard input")
     parser.add_argument(
         "--batch-frames",
         metavar="N",
         type=_batch_frames,
-        default=4096,
-        help="frames listed at a time; for diagnosis, results do not depend on it (default: 4096)",
+        default=BATCH_FRAMES,
+        help=f"frames listed at a time; for diagnosis, results do not depend on it (default: {BATCH_FRAMES})",
+    )
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=int,
+        choices=(1, 2),
+        help="1 does all in one thread; of 2 one reads and decodes, one meters; results do not depend on it "
+        "(default: 2 for a file of 1 MiB and more where there are two processors)",
     )
 
 

@@ -38,7 +38,13 @@ def execute(arguments: Namespace) -> int:
         why = Why(plan.catalogue) if arguments.why else None
         # Lines that come while the bar is drawn would tear it apart.
         with CompilationNotice(), ProgressBar(wanted=not output.is_terminal) as progress:
-            listing = list_flows(arguments.files, plan, batch_frames=arguments.batch_frames, progress=progress)
+            listing = list_flows(
+                arguments.files,
+                plan,
+                batch_frames=arguments.batch_frames,
+                workers=arguments.workers,
+                progress=progress,
+            )
             if arguments.json:
                 output.write(flow_json_lines(listing, why))
             else:

@@ -49,6 +49,7 @@ def execute(arguments: Namespace) -> int:
                 arguments.files,
                 plan,
                 batch_frames=arguments.batch_frames,
+                workers=arguments.workers,
                 progress=progress,
                 ledger=arguments.ledger,
                 append_anyway=arguments.append_anyway,

@@ -1,4 +1,4 @@
-"""Reading, listing and decoding in a second thread, while this one meters: what a frame is does not depend on the others.
+"""Two workers: one reads, lists and decodes in a thread of its own, this one meters. No frame depends on another in that.
 
 Rules of this file: order is that of the capture, so nothing that is counted depends on when a thread ran. The second thread
 writes to the places that it holds and nothing else; a place, and the buffer that its frames lie in, are with one side at a
@@ -40,20 +40,19 @@ class Decoded:
     octets_read: int
 
 
-def pays(capture: CaptureFile, meter: Meter) -> bool:
-    """Whether a second thread is worth while: a file of some size, a processor for it, and bindings that stay as they are."""
+def pays(capture: CaptureFile) -> bool:
+    """Whether a second worker is worth while: a file of some size, and a processor for it."""
     octets = capture.octets_total
-    return (
-        meter.decodes_ahead
-        and octets is not None
-        and octets >= DECODE_AHEAD_FROM_OCTETS
-        and len(os.sched_getaffinity(0)) > 1
-    )
+    return octets is not None and octets >= DECODE_AHEAD_FROM_OCTETS and len(os.sched_getaffinity(0)) > 1
 
 
-def meter_capture(meter: Meter, capture: CaptureFile) -> Iterator[int]:
-    """Meter all of a capture; comes back after each batch with the octets of the file that have been read for it."""
-    if pays(capture, meter) and (ahead := begin(capture, meter)):
+def meter_capture(meter: Meter, capture: CaptureFile, workers: int | None = None) -> Iterator[int]:
+    """Meter all of a capture; comes back after each batch with the octets of the file that have been read for it.
+
+    `workers`: 1 or 2; None takes two where that pays. Where bindings decide over tunnels, one does it all.
+    """
+    two = meter.decodes_ahead and (pays(capture) if workers is None else workers > 1)
+    if two and (ahead := begin(capture, meter)):
         with ahead:
             for decoded in ahead:
                 meter.feed_decoded(decoded.buffer, decoded.packets, decoded.count)

@@ -27,26 +27,29 @@ def replay(
     plan: Plan,
     *,
     batch_frames: int = BATCH_FRAMES,
+    workers: int | None = None,
     progress: Progress | None = None,
     ledger: Path | None = None,
     append_anyway: bool = False,
 ) -> Outcome:
     """Meter and rate capture files. CaptureError before anything is metered if one of them cannot be opened.
 
+    `workers` as for `decoding.meter_capture`; the totals do not depend on it.
     With a `ledger` all of it is written there in one transaction, since metering begins anew after a kill anyway.
     LedgerError, and nothing written, for a capture that the ledger has already, unless `append_anyway`.
     """
     problems: list[str] = []
     if ledger is None:
         session = Session(plan)
-        for _ in _feed(session, paths, batch_frames, progress, problems):
+        for _ in _feed(session, paths, batch_frames, workers, progress, problems):
             pass
         return Outcome(session.last_report(), tuple(problems))
     _check(paths, batch_frames)  # before a new ledger is made for nothing
     with LedgerWriter(ledger) as writer, writer.transaction():
         writer.begin_run(run_of("replay", plan))
         session = Session(plan, ledger=writer)
-        for _ in _feed(session, paths, batch_frames, progress, problems, partial(_add_source, writer, append_anyway)):
+        add_source = partial(_add_source, writer, append_anyway)
+        for _ in _feed(session, paths, batch_frames, workers, progress, problems, add_source):
             pass
         report = session.last_report()
     return Outcome(report, tuple(problems))
@@ -67,11 +70,13 @@ def _add_source(writer: LedgerWriter, append_anyway: bool, name: str, digest: st
 class FlowListing:
     """The flows of capture files in the order in which they began; `problems` once they are through."""
 
-    def __init__(self, paths: Sequence[str], plan: Plan, batch_frames: int, progress: Progress | None) -> None:
+    def __init__(
+        self, paths: Sequence[str], plan: Plan, batch_frames: int, workers: int | None, progress: Progress | None
+    ) -> None:
         self.problems: tuple[str, ...] = ()
         self._session = Session(plan, log_flows=True)
         self._problems: list[str] = []
-        self._fed = _feed(self._session, paths, batch_frames, progress, self._problems)
+        self._fed = _feed(self._session, paths, batch_frames, workers, progress, self._problems)
 
     def __iter__(self) -> Iterator[FlowRecord]:
         for _ in self._fed:
@@ -81,16 +86,22 @@ class FlowListing:
 
 
 def list_flows(
-    paths: Sequence[str], plan: Plan, *, batch_frames: int = BATCH_FRAMES, progress: Progress | None = None
+    paths: Sequence[str],
+    plan: Plan,
+    *,
+    batch_frames: int = BATCH_FRAMES,
+    workers: int | None = None,
+    progress: Progress | None = None,
 ) -> FlowListing:
     """The flows of capture files."""
-    return FlowListing(paths, plan, batch_frames, progress)
+    return FlowListing(paths, plan, batch_frames, workers, progress)
 
 
 def _feed(
     session: Session,
     paths: Sequence[str],
     batch_frames: int,
+    workers: int | None,
     progress: Progress | None,
     problems: list[str],
     on_source: Callable[[str, str], None] | None = None,
@@ -104,7 +115,7 @@ def _feed(
     for path in paths:
         digest = None if on_source is None else sha256()
         with open_capture(path, batch_frames=batch_frames, digest=digest) as capture:
-            for octets_read in meter_capture(session.meter, capture):
+            for octets_read in meter_capture(session.meter, capture, workers):
                 if progress is not None:
                     progress(read_before + octets_read, total)
                 yield

@@ -27,10 +27,9 @@ from classifier.kernels.tcp import (
     begins_anew,
     close_reason,
     order_of,
-    track_client,
+    track,
     track_fragment,
     track_reset,
-    track_server,
 )
 from classifier.kernels.verdict import decide
 from classifier.records import END_FIN, END_IDLE, END_OPEN, END_REUSED, UNMETERED_TRANSIT
@@ -91,7 +90,7 @@ def meter_step_by_step(tables, buffer, packet, match):
     else:
         if packet.protocol == PROTOCOL_UDP and tables.flows[place].phase != PHASE_DECIDED:
             inspect_datagram(tables, buffer, packet, place, from_server)
-        take_part(tables, place, from_server)
+        take_part(tables.flows[place], from_server)
         touch(tables, place, ORDER_UDP if packet.protocol == PROTOCOL_UDP else ORDER_OTHER)
         deliver(tables, place, from_server, packet.octets, packet.packets, tables.state[0].interval, 0)
     tables.flows[place].middle = middle_of(tables.flows[place])
@@ -165,22 +164,22 @@ def meter_segment(tables, buffer, packet, place, from_server):
     state = tables.state[0]
     was_closed = close_reason(flow) != END_OPEN
     if packet.tcp_flags != 0:
-        expected = expected_sequence(flow, from_server)
-        repeated = track_server(flow, packet) if from_server else track_client(flow, packet)
-        if repeated:
+        is_read = flow.phase <= PHASE_NAMED and packet.payload_captured > 0
+        expected = expected_sequence(flow, from_server) if is_read else np.int64(-1)
+        if track(flow, packet, from_server):
             flow.retransmitted_octets += packet.octets
             if flow.subscriber >= 0:
                 state.retransmitted_octets += packet.octets
         if flow.phase == PHASE_NAMED and packet.tcp_flags & TCP_RST == 0:
             answer(tables, place)
-        if flow.phase <= PHASE_NAMED and packet.payload_captured > 0:
+        if is_read and flow.phase <= PHASE_NAMED:
             sequence = packet.tcp_sequence + (1 if packet.tcp_flags & TCP_SYN else 0)
             inspect_segment(tables, buffer, packet, place, from_server, sequence, expected)
         track_reset(flow, packet)
         if flow.tcp_state & TCP_FOLLOWED:
             follow_segment(tables, buffer, packet, place, from_server)
     if packet.tcp_flags & TCP_RST == 0:
-        take_part(tables, place, from_server)
+        take_part(flow, from_server)
     if flow.phase <= PHASE_NAMED and close_reason(flow) == END_FIN:
         # A reset may never have arrived: what follows it is charged, but its name is still worth knowing.
         close_inspection(tables, place)
@@ -212,7 +211,7 @@ def meter_fragment(tables, buffer, packet):
     after_close = 0
     if packet.protocol == PROTOCOL_TCP:
         after_close = meter_segment_rest(tables, buffer, packet, place, match & 1)
-    take_part(tables, place, match & 1)
+    take_part(tables.flows[place], match & 1)
     touch(tables, place, np.int64(tables.flows[place].order))
     deliver(tables, place, match & 1, packet.octets, packet.packets, tables.state[0].interval, after_close)
 

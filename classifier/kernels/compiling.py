@@ -76,6 +76,8 @@ def _get_executable(context, library, fndesc, env, _numbas=cpu.CPUContext.get_ex
 
 
 cpu.CPUContext.get_executable = _get_executable
+
+
 def _index(context, builder, kind, index, _octets):
     """An index as a machine word. None is negative in a kernel, so none is looked at for what Python means by it."""
     return context.cast(builder, index, kind, numba.types.intp if kind.signed else numba.types.uintp)

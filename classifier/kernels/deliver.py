@@ -56,21 +56,17 @@ def deliver(tables, place, from_server, octets, packets, interval, after_close):
 
 @hot
 def count(flow, from_server, octets, packets):
-    """Add to the flow's own counts."""
-    if from_server:
-        flow.server_octets += octets
-        flow.server_packets += packets
-    else:
-        flow.client_octets += octets
-        flow.client_packets += packets
+    """Add to the flow's own counts. No branch, as no processor could foretell which end sent."""
+    flow.server_octets += octets * from_server
+    flow.server_packets += packets * from_server
+    flow.client_octets += octets * (1 - from_server)
+    flow.client_packets += packets * (1 - from_server)
 
 
 @hot
-def take_part(tables, place, from_server):
+def take_part(flow, from_server):
     """Note that the subscriber's own end sent something (accounting 1.7). Refusals (RST, ICMP errors) do not come here."""
-    flow = tables.flows[place]
-    if from_server != flow.subscriber_is_client:
-        flow.took_part = 1
+    flow.took_part |= from_server ^ flow.subscriber_is_client
 
 
 @helper

@@ -206,7 +206,7 @@ def pour(tables, number, place, from_server):
         volume = tables.held[held]
         state.waiting_frames -= volume.client_packets
         state.waiting_octets -= volume.client_octets
-        take_part(tables, place, from_server)
+        take_part(tables.flows[place], from_server)
         deliver(
             tables,
             place,

@@ -12,6 +12,7 @@ import numpy as np
 
 from classifier.iana import PORT_DNS, PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN
 from classifier.kernels.connections import may_begin_connection
+from classifier.kernels.deliver import count, take_part
 from classifier.kernels.jit import helper, hot
 from classifier.kernels.order import order_touch
 from classifier.kernels.settle import count_held
@@ -97,11 +98,8 @@ def meter_middle(tables, buffer, packet, match):
         return 0
     octets = packet.octets
     packets = packet.packets
-    flow.server_octets += octets * from_server
-    flow.server_packets += packets * from_server
-    flow.client_octets += octets * (1 - from_server)
-    flow.client_packets += packets * (1 - from_server)
-    flow.took_part |= from_server ^ flow.subscriber_is_client
+    count(flow, from_server, octets, packets)
+    take_part(flow, from_server)
     flow.last_ns = state.clock_ns
     order_touch(tables, place, np.int64(flow.order))
     if flow.subscriber < 0:

@@ -80,81 +80,79 @@ def order_of(flow, packet):
     return ORDER_ESTABLISHED
 
 
-@helper
-def track_client(flow, packet):
-    """Follow the client's numbers; 1 if all of this payload was seen before."""
+@hot
+def track(flow, packet, from_server):
+    """Follow the numbers of the end that sent; 1 if all of this payload was seen before.
+
+    Which end that is decides what is taken, not where the code goes: no processor could foretell it.
+    """
     sequence = packet.tcp_sequence
     flags = packet.tcp_flags
     if flags & TCP_ACK:
-        flow.client_acknowledged = packet.tcp_acknowledgement
-        flow.tcp_state |= TCP_ACK_CLIENT
-    if flags & TCP_SYN:
-        flow.client_first = sequence
-        flow.tcp_state |= TCP_SYN_CLIENT
-    if flags & TCP_FIN:
-        flow.tcp_state |= TCP_FIN_CLIENT
-    end = (
-        sequence + packet.payload_octets + (1 if flags & TCP_SYN else 0) + (1 if flags & TCP_FIN else 0)
-    ) & 0xFFFFFFFF
-    if not flow.tcp_state & TCP_SEEN_CLIENT:
-        flow.tcp_state |= TCP_SEEN_CLIENT
-        flow.client_next = end
-        return 0
-    expected = np.int64(flow.client_next)
-    if sequence_difference(end, expected) > 0:
-        if sequence_difference(sequence, expected) > 0:
-            if flow.client_gap == flow.client_gap_end:
-                flow.client_gap = expected
-            flow.client_gap_end = sequence
-        flow.client_next = end
-        return 0
-    if packet.payload_octets == 0:
-        return 0
-    gap = np.int64(flow.client_gap)
-    gap_end = np.int64(flow.client_gap_end)
-    if gap != gap_end and sequence_difference(sequence, gap) >= 0 and sequence_difference(gap_end, sequence) > 0:
-        if sequence == gap:
-            flow.client_gap = end if sequence_difference(gap_end, end) > 0 else gap_end
-        return 0
-    return 1
+        acknowledged = packet.tcp_acknowledgement
+        flow.client_acknowledged = np.int64(flow.client_acknowledged) if from_server else acknowledged
+        flow.server_acknowledged = acknowledged if from_server else np.int64(flow.server_acknowledged)
+        flow.tcp_state |= TCP_ACK_CLIENT << from_server
+    end = sequence + packet.payload_octets
+    if flags & (TCP_SYN | TCP_FIN):
+        end += track_ends(flow, packet, from_server)
+    end &= 0xFFFFFFFF
+    client_next, server_next = np.int64(flow.client_next), np.int64(flow.server_next)
+    expected = server_next if from_server else client_next
+    is_first = flow.tcp_state & TCP_SEEN_CLIENT << from_server == 0
+    if not is_first and sequence_difference(end, expected) <= 0:
+        return 1 if packet.payload_octets > 0 and not fills_gap(flow, from_server, sequence, end) else 0
+    if not is_first and sequence_difference(sequence, expected) > 0:
+        note_gap(flow, from_server, expected, sequence)
+    flow.tcp_state |= TCP_SEEN_CLIENT << from_server
+    flow.client_next = client_next if from_server else end
+    flow.server_next = end if from_server else server_next
+    return 0
 
 
 @helper
-def track_server(flow, packet):
-    """Follow the server's numbers; 1 if all of this payload was seen before."""
-    sequence = packet.tcp_sequence
-    flags = packet.tcp_flags
-    if flags & TCP_ACK:
-        flow.server_acknowledged = packet.tcp_acknowledgement
-        flow.tcp_state |= TCP_ACK_SERVER
-    if flags & TCP_SYN:
-        flow.server_first = sequence
-        flow.tcp_state |= TCP_SYN_SERVER
-    if flags & TCP_FIN:
-        flow.tcp_state |= TCP_FIN_SERVER
-    end = (
-        sequence + packet.payload_octets + (1 if flags & TCP_SYN else 0) + (1 if flags & TCP_FIN else 0)
-    ) & 0xFFFFFFFF
-    if not flow.tcp_state & TCP_SEEN_SERVER:
-        flow.tcp_state |= TCP_SEEN_SERVER
-        flow.server_next = end
+def track_ends(flow, packet, from_server):
+    """A SYN or FIN: note it; how many sequence numbers they take."""
+    taken = 0
+    if packet.tcp_flags & TCP_SYN:
+        taken += 1
+        flow.tcp_state |= TCP_SYN_CLIENT << from_server
+        if from_server:
+            flow.server_first = packet.tcp_sequence
+        else:
+            flow.client_first = packet.tcp_sequence
+    if packet.tcp_flags & TCP_FIN:
+        taken += 1
+        flow.tcp_state |= TCP_FIN_CLIENT << from_server
+    return taken
+
+
+@helper
+def note_gap(flow, from_server, expected, sequence):
+    """Octets were jumped over; a gap that is there already grows."""
+    if from_server:
+        if flow.server_gap == flow.server_gap_end:
+            flow.server_gap = expected
+        flow.server_gap_end = sequence
+    else:
+        if flow.client_gap == flow.client_gap_end:
+            flow.client_gap = expected
+        flow.client_gap_end = sequence
+
+
+@helper
+def fills_gap(flow, from_server, sequence, end):
+    """1 if the payload lies in octets that were jumped over, which become fewer by it where it comes next."""
+    gap = np.int64(flow.server_gap) if from_server else np.int64(flow.client_gap)
+    gap_end = np.int64(flow.server_gap_end) if from_server else np.int64(flow.client_gap_end)
+    if gap == gap_end or sequence_difference(sequence, gap) < 0 or sequence_difference(gap_end, sequence) <= 0:
         return 0
-    expected = np.int64(flow.server_next)
-    if sequence_difference(end, expected) > 0:
-        if sequence_difference(sequence, expected) > 0:
-            if flow.server_gap == flow.server_gap_end:
-                flow.server_gap = expected
-            flow.server_gap_end = sequence
-        flow.server_next = end
-        return 0
-    if packet.payload_octets == 0:
-        return 0
-    gap = np.int64(flow.server_gap)
-    gap_end = np.int64(flow.server_gap_end)
-    if gap != gap_end and sequence_difference(sequence, gap) >= 0 and sequence_difference(gap_end, sequence) > 0:
-        if sequence == gap:
-            flow.server_gap = end if sequence_difference(gap_end, end) > 0 else gap_end
-        return 0
+    if sequence == gap:
+        left = end if sequence_difference(gap_end, end) > 0 else gap_end
+        if from_server:
+            flow.server_gap = left
+        else:
+            flow.client_gap = left
     return 1
 
 

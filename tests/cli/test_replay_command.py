@@ -12,6 +12,8 @@ import stat
 import pytest
 from command import DAY, DAY_CONFIG, SMALL, mistakes, run
 
+from classifier.capture.batch import BATCH_FRAMES
+from classifier.cli import arguments as options
 from classifier.errors import CaptureError
 
 
@@ -45,6 +47,25 @@ def test_the_same_input_gives_the_same_output_whatever_the_batches(capfd, form):
     arguments = ["replay", DAY, "-c", DAY_CONFIG, *([form] if form else [])]
     outputs = {run(capfd, *arguments, "--batch-frames", frames).out for frames in (1, 7, 4096, 4096)}
     assert len(outputs) == 1
+
+
+@pytest.mark.parametrize("command", ["replay", "flows"])
+@pytest.mark.parametrize("form", ["--json", None])
+def test_the_same_input_gives_the_same_output_whatever_the_workers(capfd, command, form):
+    arguments = [command, DAY, "-c", DAY_CONFIG, *([form] if form else [])]
+    default, one, two = (run(capfd, *arguments, *more) for more in ((), ("--workers", 1), ("--workers", 2)))
+    assert default == one == two
+    assert default.status == 0
+
+
+def test_there_is_work_for_two_at_most(capfd):
+    assert mistakes(run(capfd, "replay", DAY, "--workers", 3)) == [
+        "argument --workers: invalid choice: 3 (choose from 1, 2); freeflow replay --help shows how"
+    ]
+
+
+def test_batches_are_as_long_as_those_of_a_capture():
+    assert options.BATCH_FRAMES == BATCH_FRAMES
 
 
 def test_zero_rating_on_the_command_line_frees_octets_that_were_charged(capfd):

@@ -6,20 +6,25 @@ octets of the file themselves.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import dpkt
 import pytest
 
 from classifier.capture.files import open_capture
+from classifier.errors import CaptureError
 from classifier.gateway import decoding
 from classifier.gateway.decoding import DecodingAhead, meter_capture
 from classifier.gateway.plan import load_plan
+from classifier.gateway.replay import replay
 from classifier.gateway.session import Session
 from classifier.iana import PROTOCOL_TCP
+from classifier.metering.meter import OVERFLOWS, Meter
 from classifier.reports.usage_json import json_text
 
 PCAPS = Path(__file__).resolve().parents[2] / "pcaps"
@@ -90,6 +95,22 @@ def test_what_waits_to_be_metered_is_not_overwritten(plan):
     assert [payload for payload in found if payload] == shown
 
 
+def test_real_captures_are_metered_alike_by_one_worker_and_by_two(captures):
+    """All that can be opened, as one input; small tables, so that bounds are gone over, too."""
+    plan = load_plan(None, zero_rate=("facebook", "wechat"))
+    plan = replace(plan, limits=replace(plan.limits, flows=1 << 9, streams=1 << 6, fragments=1 << 5))
+    paths = []
+    for path in sorted(captures.rglob("*.*cap*")):
+        with contextlib.suppress(CaptureError), open_capture(str(path)):
+            paths.append(str(path))
+    assert len(paths) > 1000
+    one, two = (replay(paths, plan, workers=workers) for workers in (1, 2))
+    notices = {text for text, _ in one.report.notices}
+    assert {OVERFLOWS["flows_evicted"], OVERFLOWS["streams_over"]} <= notices
+    assert "".join(json_text(one.report)) == "".join(json_text(two.report))
+    assert one.problems == two.problems
+
+
 def test_whoever_stops_early_leaves_no_thread(plan):
     session = Session(plan)
     capture = open_capture(str(DAY), batch_frames=1, chunk_octets=256)
@@ -105,17 +126,31 @@ def test_what_goes_wrong_in_the_thread_is_raised_here(plan, monkeypatch):
             list(ahead)
 
 
-@pytest.mark.parametrize("processors", [1, 2])
-def test_it_is_used_where_it_pays(plan, monkeypatch, processors):
-    monkeypatch.setattr(decoding, "DECODE_AHEAD_FROM_OCTETS", 1)
+@pytest.mark.parametrize(
+    ("workers", "processors", "from_octets", "expected"),
+    [(None, 1, 1, 0), (None, 2, 1, 1), (None, 2, 1 << 40, 0), (1, 2, 1, 0), (2, 1, 1 << 40, 1)],
+)
+def test_a_second_worker_is_taken_where_it_pays_or_is_asked_for(
+    plan, monkeypatch, workers, processors, from_octets, expected
+):
+    monkeypatch.setattr(decoding, "DECODE_AHEAD_FROM_OCTETS", from_octets)
     monkeypatch.setattr(decoding.os, "sched_getaffinity", lambda _: set(range(processors)))
     begun = []
     monkeypatch.setattr(decoding, "DecodingAhead", lambda *arguments: begun.append(1) or DecodingAhead(*arguments))
     session = Session(plan)
     with open_capture(str(DAY)) as capture:
-        read = [octets_read for octets_read in meter_capture(session.meter, capture)]
+        read = [octets_read for octets_read in meter_capture(session.meter, capture, workers)]
     assert read[-1] == DAY.stat().st_size
-    assert len(begun) == processors - 1
+    assert len(begun) == expected
+
+
+def test_where_bindings_decide_one_worker_does_it_all(plan, monkeypatch):
+    monkeypatch.setattr(Meter, "decodes_ahead", False)
+    session = Session(plan)
+    with open_capture(str(DAY)) as capture:
+        monkeypatch.setattr(decoding, "DecodingAhead", lambda *_: pytest.fail("a second worker was begun"))
+        for _ in meter_capture(session.meter, capture, 2):
+            pass
 
 
 def test_without_a_thread_to_be_had_it_goes_without(plan, monkeypatch):
