@@ -15,7 +15,7 @@ from classifier.kernels.bindings import handed_on, note_owner
 from classifier.kernels.hashing import LOW_HALF, hash_end, low_bits, mix
 from classifier.kernels.inspect import close_inspection
 from classifier.kernels.jit import helper, hot
-from classifier.kernels.octets import prefetch, prefetch_record
+from classifier.kernels.octets import prefetch, prefetch_flow, prefetch_record
 from classifier.kernels.order import order_append, order_oldest, order_remove
 from classifier.kernels.settle import post_open, settle
 from classifier.kernels.state import (
@@ -130,11 +130,13 @@ def open_flow(
 
 @helper
 def take_slot(tables):
-    """A slot for a flow: the one that became free last, as it is still in the cache, else one never used."""
+    """A slot for a flow: the one that became free last, else one never used. The one for the next flow is fetched."""
     state = tables.state[0]
     place = state.free_flow
     if place >= 0:
-        state.free_flow = tables.flows[place].after
+        after = np.int64(tables.flows[place].after)
+        state.free_flow = after
+        prefetch_flow(tables.flows, max(after, 0))
         return place
     state.flow_slots += 1
     return state.flow_slots - 1

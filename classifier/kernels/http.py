@@ -11,7 +11,7 @@ import numpy as np
 
 from classifier.kernels.jit import helper
 from classifier.kernels.names import keep_raw
-from classifier.kernels.octets import u8
+from classifier.kernels.octets import u8, u64
 from classifier.kernels.tls import NEED_MORE, NO_NAME, NOT_THIS, TWO_HOSTS
 
 PROXY_LINE_OCTETS = 107
@@ -24,6 +24,10 @@ NO_HOST, IS_HOST, LIKE_HOST = range(3)
 HOST = np.frombuffer(b"host", np.uint8)
 ONLINE_HOST = np.frombuffer(b"x-online-host", np.uint8)
 
+# Of eight octets: a line feed in each, one in each, the top bit of each. An octet is 0 where less 1 turns its top bit on.
+LINE_FEEDS = np.uint64(0x0A0A0A0A0A0A0A0A)
+ONES, TOPS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+NOTHING = np.uint64(0)
 _CR, _LF, _SPACE, _TAB, _COLON, _SLASH, _AT, _DOT = 13, 10, 32, 9, 58, 47, 64, 46
 
 
@@ -74,7 +78,12 @@ def proxy_octets(data, start, end):
 
 @helper
 def line_end(data, start, end):
-    """Position of the next line feed, or `end`."""
+    """Position of the next line feed, or `end`. Eight octets at a time, where none of them is one."""
+    while end - start >= 8:
+        unlike = u64(data, start) ^ LINE_FEEDS
+        if (unlike - ONES) & ~unlike & TOPS != NOTHING:
+            break
+        start += 8
     while start < end and u8(data, start) != _LF:
         start += 1
     return start

@@ -163,7 +163,7 @@ def learn_list(tables, data, position, octets, version, single, subscriber, name
 @helper
 def is_learned(tables, flow, high, low, name):
     """1 if an answer that was valid when the flow opened gave this name to the address, for the flow's subscriber."""
-    if flow.subscriber <= 0:
+    if flow.subscriber <= 0 or tables.learned.owners[flow.subscriber].count == 0:
         return 0
     seed = tables.state[0].seed
     place = find_note(tables.learned, seed, np.int64(flow.subscriber), np.int64(flow.version), high, low, name)
@@ -180,7 +180,7 @@ def was_valid(tables, flow, place):
 @helper
 def learned_application(tables, flow, high, low):
     """The one application whose names answers gave to the address, or 0: none, a name that matches no rule, or several."""
-    if flow.subscriber <= 0:
+    if flow.subscriber <= 0 or tables.learned.owners[flow.subscriber].count == 0:
         return 0
     seed = tables.state[0].seed
     found = -1

@@ -92,6 +92,24 @@ _read_two = _lines(2, 0)
 _prefetch_five = _lines(5, 1)
 
 
+@intrinsic
+def _copy(_context, array, _place, b, _i, _octets):
+    """Copy octets from `i` of one to `place` of another; they do not overlap."""
+
+    def generate(context, builder, signature, values):
+        to = builder.gep(_pointer(context, builder, signature.args[0], values[0]), [values[1]])
+        source = builder.gep(_pointer(context, builder, signature.args[2], values[2]), [values[3]])
+        kind = jit.ir.FunctionType(
+            jit.ir.VoidType(), [to.type, source.type, jit.ir.IntType(64), jit.ir.IntType(1)]
+        )
+        function = jit.numba.core.cgutils.get_or_insert_function(builder.module, kind, "llvm.memcpy.p0.p0.i64")
+        builder.call(function, [to, source, values[4], jit.ir.IntType(1)(0)])
+        return context.get_dummy_value()
+
+    word = jit.numba.int64
+    return jit.numba.void(array, word, b, word, word), generate
+
+
 def _load(bits, big):
     """An intrinsic that loads an unsigned number of `bits` from any place of a uint8 array."""
 
@@ -174,6 +192,12 @@ if BOUNDS_CHECKED or JIT_DISABLED:
         """Only speed: nothing to do here."""
 
     @helper
+    def copy(array, place, b, i, octets):
+        """Copy `octets` octets from `i` of a buffer to `place` of an array."""
+        for k in range(octets):
+            array[place + k] = b[i + k]
+
+    @helper
     def u8(b, i):
         """Octet at `i`."""
         return np.int64(b[i])
@@ -234,6 +258,11 @@ else:
         """The same for the octets at `i` of a buffer, and the cache line behind."""
         _prefetch_line(b, i)
         _prefetch_line(b, i + 64)
+
+    @helper
+    def copy(array, place, b, i, octets):
+        """Copy `octets` octets from `i` of a buffer to `place` of an array."""
+        _copy(array, place, b, i, octets)
 
     u8 = _fast(8, True)
     u16 = _fast(16, True)

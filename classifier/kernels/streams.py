@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from classifier.kernels.jit import helper
-from classifier.kernels.octets import u8
+from classifier.kernels.octets import copy, u8
 from classifier.kernels.state import (
     HTTP_LOST,
     PHASE_INSPECTED,
@@ -261,10 +261,7 @@ def stream_insert(tables, number, frame, start, octets, sequence):
         return 0
     conflict = 0
     if offset >= stream.high:
-        # A view from 0 on lets the compiler copy by words: indices that cannot be negative need no check.
-        new = data[offset : offset + octets]
-        for i in range(octets):
-            new[i] = u8(frame, start + i)
+        copy(data, offset, frame, start, octets)
         fill(filled, offset, offset + octets)
     else:
         for i in range(octets):
