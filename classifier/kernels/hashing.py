@@ -32,7 +32,8 @@ def mix(value):
 @hot
 def hash_address(seed, high, low):
     """Seeded hash of a 128-bit address."""
-    return mix(mix(high ^ seed) * MULTIPLIER_C ^ low)
+    inner = mix(seed) if high == np.uint64(0) else mix(high ^ seed)
+    return mix(inner * MULTIPLIER_C ^ low)
 
 
 @hot
