@@ -23,6 +23,7 @@ from classifier.kernels.state import (
     ORDER_OTHER,
     ORDER_TRANSITORY,
     ORDER_UDP,
+    PHASE_DECIDED,
     PHASE_INSPECTED,
     RULE_NO_HOST_NAME,
 )
@@ -122,6 +123,9 @@ def open_flow(
         order_append(tables, place, ORDER_TRANSITORY)
     else:
         order_append(tables, place, ORDER_UDP if protocol == PROTOCOL_UDP else ORDER_OTHER)
+    if subscriber < 0 and tables.log.shape[0] == 0:
+        flow.phase = PHASE_DECIDED  # nobody is told what strangers' flows are
+        return place
     inspected = protocol == PROTOCOL_TCP or protocol == PROTOCOL_UDP
     if not inspected or (client_port == 0 and server_port == 0):
         decide(tables, place)

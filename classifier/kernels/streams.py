@@ -237,9 +237,9 @@ def fill(filled, first, end):
     while first < end and first & 7:
         filled[first >> 3] |= 1 << (first & 7)
         first += 1
-    while first + 8 <= end:
-        filled[first >> 3] = 0xFF
-        first += 8
+    for whole in range(first >> 3, end >> 3):
+        filled[whole] = 0xFF
+    first = max(first, end & ~7)
     while first < end:
         filled[first >> 3] |= 1 << (first & 7)
         first += 1
