@@ -146,7 +146,8 @@ def _object_code(library, kernels: _Library) -> bytes:
     for function in module.functions:
         if not function.is_declaration and function.name != ENTRY:
             function.linkage = "internal"  # nobody else calls it: what is inlined everywhere need not stay
-    library._optimize_final_module()
+    passes, builder = library.codegen._module_pass_manager()
+    passes.run(module, builder)
     module.verify()
     for function in module.functions:
         # What cannot be found would end the process when it is loaded.
