@@ -49,7 +49,7 @@ DANGEROUS = {
     "fcntl": ("capture",),
     "select": ("capture",),
     "pyroute2": ("capture", "lab"),
-    "subprocess": ("lab",),
+    "subprocess": ("lab", "kernels.beside"),
     "asyncio": ("lab",),
     "selectors": ("lab",),
     "ssl": ("lab",),
@@ -139,8 +139,9 @@ def imports_dangerous_things(source: Source) -> Iterable[str]:
 
 
 def borrows_numba(source: Source) -> Iterable[str]:
-    """Whoever imports what imports numba makes every start wait for it: only `jit` does, when it has to compile."""
-    if source.module in ("kernels.jit", "kernels.compiling"):
+    """Whoever imports what imports numba makes every start wait for it: only `jit` does, when it has to
+    compile, and the process beside it."""
+    if source.module in ("kernels.jit", "kernels.compiling", "kernels.beside"):
         return
     for name in own_imports(source):
         if name == "kernels.jit.numba" or f"{name}.".startswith(("kernels.compiling.", "kernels.bundle_type.")):

@@ -7,7 +7,9 @@ and made into machine code once. What else is left out of numba's way is said wh
 
 from __future__ import annotations
 
+import contextlib
 import gc
+from collections.abc import Iterator
 
 import numba
 from llvmlite import binding, ir
@@ -15,8 +17,9 @@ from numba.core import compiler, cpu, event, typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.np import arrayobj
 
+from classifier.kernels import beside, jit
 from classifier.kernels.bundle_type import array_of, numba_type
-from classifier.kernels.parts import ENTRY, ENTRY_WORDS, Part
+from classifier.kernels.parts import APART, ENTRY, ENTRY_WORDS, TABLES, BundleKind, Part
 
 _WORD = ir.IntType(64)
 # Passes for what kernels do not have: closures, `with`, comprehensions, literal lists, generated functions; and reports.
@@ -107,54 +110,162 @@ def _made(part: Part):
         for cell in part.function.__closure__ or ():
             if isinstance(cell.cell_contents, Part):
                 cell.cell_contents = _made(cell.cell_contents)
-        part.made = (
-            numba.extending.intrinsic(part.function) if part.intrinsic else _dispatcher(part.function, part.inlined)
-        )
+        if part.intrinsic:
+            part.made = numba.extending.intrinsic(part.function)
+        else:
+            part.made = _called_apart(part) if part.apart else _dispatcher(part.function, part.inlined)
     return part.made
 
 
-def compile_kernel(function, kinds: list, namespaces) -> tuple[tuple, bytes]:
-    """((whether it gives a tuple, the kinds of its results), object code) of a kernel for arguments of these kinds.
+_apart: dict[str, Part] = {}
+_processes: dict[BundleKind, beside.Beside | None] = {}
 
-    A kind is the name of a numba type of a whole number, a tuple (dtype, dimensions, writable) or a BundleKind.
-    `namespaces`: of the modules in whose globals helpers stand.
-    """
+
+def _make_all(namespaces: list[dict]) -> None:
+    """Put what numba takes into the globals of modules in the place of Parts."""
     for namespace in namespaces:
         for name, value in list(namespace.items()):
             if isinstance(value, Part):
                 namespace[name] = _made(value)
+                if value.apart:
+                    _apart[value.symbol] = value
+
+
+def compile_kernel(function, kinds: list, namespaces: list[dict]) -> tuple[tuple, list[bytes]]:
+    """((whether it gives a tuple, the kinds of its results), object files) of a kernel for arguments of these kinds.
+
+    A kind is the name of a numba type of a whole number, a tuple (dtype, dimensions, writable) or a BundleKind.
+    `namespaces`: of the modules in whose globals helpers stand.
+    """
+    bundle = next((kind for kind in kinds if isinstance(kind, BundleKind)), None)
+    _make_all(namespaces)
+    if _apart and bundle is not None and bundle not in _processes and not jit.COMPILED_BEFORE:
+        # It is the first run: what is apart is needed by this kernel, or by one that follows.
+        modules = {part.function.__module__ for part in _apart.values()}
+        _processes[bundle] = beside.begin(bundle, modules, set(_apart))
     signature = tuple(numba_type(kind) for kind in kinds)
-    dispatcher = _dispatcher(function)
-    collecting = gc.isenabled()
-    gc.disable()  # a tenth of the time, for little that is garbage
-    try:
+    with _no_garbage():
+        dispatcher = _dispatcher(function)
         dispatcher.compile(signature)
         compiled = dispatcher.overloads[signature]
-        codegen = compiled.target_context.codegen()
-        library = codegen.create_library(ENTRY)
+        library = compiled.target_context.codegen().create_library(ENTRY)
         results = _add_entry(library, compiled)
-        return results, _object_code(library, compiled.library)
+        code, needed = _object_code(library, [compiled.library], {ENTRY})
+    objects = [code]
+    if needed:
+        process = _processes.get(bundle)
+        _processes[bundle] = None
+        objects.append((process and process.objects()) or compile_apart(bundle, namespaces)[1])
+    return results, objects
+
+
+def compile_apart(bundle: BundleKind, namespaces: list[dict]) -> tuple[set[str], bytes]:
+    """All that is apart, for a Bundle of this kind: the names of its functions, the object file."""
+    _make_all(namespaces)
+    with _no_garbage():
+        made = []
+        for part in _apart.values():
+            dispatcher = _dispatcher(part.function)
+            signature = tuple(_kind_apart(kind, bundle) for kind in part.apart)
+            dispatcher.compile(signature)
+            made.append((part, dispatcher.overloads[signature]))
+        library = made[0][1].target_context.codegen().create_library(APART)
+        for part, compiled in made:
+            _add_entry_apart(library, part, compiled)
+        return set(_apart), _object_code(library, [compiled.library for _, compiled in made], set(_apart))[0]
+
+
+@contextlib.contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Garbage is not collected meanwhile: it would take a tenth of the time, for little that is."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()
 
 
-def _object_code(library, kernels: _Library) -> bytes:
+def _object_code(library, kernels: list[_Library], entries: set[str]) -> tuple[bytes, bool]:
+    """The object file, and whether it needs what is apart."""
     module = library._final_module
-    for part in kernels.parts({}):
+    parts: dict = {}
+    for kernel in kernels:
+        kernel.parts(parts)
+    for part in parts:
         module.link_in(part._get_module_for_linking(), preserve=True)
     for function in module.functions:
-        if not function.is_declaration and function.name != ENTRY:
+        if not function.is_declaration and function.name not in entries:
             function.linkage = "internal"  # nobody else calls it: what is inlined everywhere need not stay
     passes, builder = library.codegen._module_pass_manager()
     passes.run(module, builder)
     module.verify()
+    needed = False
     for function in module.functions:
-        # What cannot be found would end the process when it is loaded.
         name = function.name
-        if function.is_declaration and not name.startswith("llvm.") and not binding.address_of_symbol(name):
+        if not function.is_declaration or name.startswith("llvm."):
+            continue
+        if name in _apart:
+            needed = True
+        elif not binding.address_of_symbol(name):  # what cannot be found would end the process when it is loaded
             raise RuntimeError(f"a kernel calls {name}, which is nowhere")
-    return library.codegen._tm.emit_object(module)
+    return library.codegen._tm.emit_object(module), needed
+
+
+def _kind_apart(kind, bundle: BundleKind) -> numba.types.Type:
+    """The type of an argument of what is apart, see `parts.Part`."""
+    if kind == TABLES:
+        return numba_type(bundle)
+    return numba.int64 if isinstance(kind, str) else numba.from_dtype(kind)
+
+
+def _called_apart(part: Part):
+    """What callers get in place of a helper that is apart: an intrinsic that calls it with words."""
+
+    def call(arguments):
+        kinds = [
+            given if kind == TABLES else _kind_apart(kind, None)
+            for kind, given in zip(part.apart, arguments, strict=True)
+        ]
+
+        def generate(context, builder, signature, values):
+            words = [
+                builder.ptrtoint(value, _WORD) if isinstance(kind, numba.types.Record) else value
+                for kind, value in zip(signature.args, values, strict=True)
+            ]
+            called = ir.FunctionType(ir.IntType(32), [_WORD] * len(words))
+            function = numba.core.cgutils.get_or_insert_function(builder.module, called, part.symbol)
+            status = builder.call(function, words)
+            with builder.if_then(builder.icmp_unsigned("!=", status, status.type(0)), likely=False):
+                context.call_conv.return_user_exc(builder, SystemError, (f"{part.symbol} failed",))
+            return context.get_dummy_value()
+
+        return numba.void(*kinds), generate
+
+    def three(_context, a, b, c):
+        return call((a, b, c))
+
+    def five(_context, a, b, c, d, e):
+        return call((a, b, c, d, e))
+
+    return numba.extending.intrinsic({3: three, 5: five}[len(part.apart)])
+
+
+def _add_entry_apart(library, part: Part, compiled) -> None:
+    """Add the function that kernels call in another object file: words in, a status out."""
+    context, descriptor = compiled.target_context, compiled.fndesc
+    module = library.create_ir_module(part.symbol)
+    entry = ir.Function(module, ir.FunctionType(ir.IntType(32), [_WORD] * len(part.apart)), part.symbol)
+    builder = ir.IRBuilder(entry.append_basic_block())
+    values = [
+        builder.inttoptr(word, context.get_value_type(kind)) if isinstance(kind, numba.types.Record) else word
+        for kind, word in zip(descriptor.argtypes, entry.args, strict=True)
+    ]
+    callee = context.declare_function(module, descriptor)
+    status, _ = context.call_conv.call_function(builder, callee, descriptor.restype, descriptor.argtypes, values)
+    builder.ret(status.code)
+    library.add_ir_module(module)
 
 
 def _add_entry(library, compiled) -> tuple:

@@ -20,7 +20,9 @@ from classifier.iana import TCP_SYN
 from classifier.kernels.http import request_start
 from classifier.kernels.http_framing import head_end
 from classifier.kernels.http_messages import ROUND_OCTETS, read_messages
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import apart, helper
+from classifier.kernels.packet import PACKET
+from classifier.kernels.parts import OCTETS, TABLES, WORD
 from classifier.kernels.settle import contradict, stop_following
 from classifier.kernels.state import HTTP_HEAD, HTTP_LOST, TCP_FOLLOWED
 from classifier.kernels.streams import sequence_difference, stream_close, stream_insert, stream_is_read, stream_open
@@ -62,7 +64,7 @@ def follow(tables, place):
         stream_close(tables, place)
 
 
-@helper
+@apart(TABLES, OCTETS, PACKET, WORD, WORD)
 def follow_segment(tables, frame, packet, place, from_server):
     """A segment of a followed flow, of either end."""
     flow = tables.flows[place]

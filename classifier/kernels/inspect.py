@@ -18,8 +18,9 @@ from classifier.kernels.http import (
     request_start,
 )
 from classifier.kernels.http_follow import follow
-from classifier.kernels.jit import helper, hot
+from classifier.kernels.jit import apart, helper, hot
 from classifier.kernels.names import intern_name
+from classifier.kernels.parts import TABLES, WORD
 from classifier.kernels.quic_names import finish_quic
 from classifier.kernels.settle import stop_following
 from classifier.kernels.state import (
@@ -144,7 +145,7 @@ def open_for_segment(tables, packet, place, from_server, sequence, expected):
         stream_open(tables, place, sequence - FLOATING_OFFSET, FLOATING_OFFSET, from_server)
 
 
-@helper
+@apart(TABLES, WORD, WORD)
 def read_stream(tables, place, final):
     """Try the parsers on what is in order. `final`: nothing more will come."""
     flow = tables.flows[place]

@@ -85,7 +85,10 @@ _namespaces: dict[int, dict] = {}  # of the modules in which helpers and kernels
 
 
 def helper(function):
-    """A helper is called from kernels: it becomes part of the kernel that calls it. Python must not call one."""
+    """A helper is called from kernels: it becomes part of the kernel that calls it. Python must not call one.
+
+    Indices count from the front: one from the end, as Python has them, is read where it points to.
+    """
     return _part(function, False)
 
 
@@ -102,11 +105,25 @@ def intrinsic(function):
     return _part(function, True)
 
 
-def _part(function, is_intrinsic: bool, inlined: bool = False):
+def apart(*kinds):
+    """A helper that is, with all that it calls, a large part of what is compiled: it is compiled beside the kernel (`beside`).
+
+    `kinds` of its arguments, as for `parts.Part`; it returns nothing. Checked for bounds, a buffer is no single word: then it
+    is a helper as others.
+    """
+    return lambda function: _part(function, False, apart=() if BOUNDS_CHECKED else kinds)
+
+
+def _part(function, is_intrinsic: bool, inlined: bool = False, apart: tuple = ()):
     if JIT_DISABLED:
         return function
     _namespaces[id(function.__globals__)] = function.__globals__
-    return Part(function, is_intrinsic, inlined)
+    return Part(function, is_intrinsic, inlined, apart)
+
+
+def namespaces() -> list[dict]:
+    """The globals of the modules in which helpers and kernels were made."""
+    return list(_namespaces.values())
 
 
 def kernel(function):
@@ -204,8 +221,9 @@ def _code(function, kinds: list):
         if content is None:
             from classifier.kernels import compiling
 
-            results, objects = compiling.compile_kernel(function, kinds, _namespaces.values())
-            content = json.dumps(results).encode() + b"\n" + objects
+            results, objects = compiling.compile_kernel(function, kinds, namespaces())
+            head = json.dumps([*results, [len(each) for each in objects]])
+            content = b"".join([head.encode(), b"\n", *objects])
             _write(path, content)
         _codes[name] = _Code(content)
     return _codes[name]
@@ -250,12 +268,14 @@ class _Code:
         from llvmlite import binding
 
         head, _, objects = content.partition(b"\n")
-        self._tuple, self._results = json.loads(head)
+        self._tuple, self._results, sizes = json.loads(head)
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         machine = binding.Target.from_default_triple().create_target_machine(jit=True)
         self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
-        self._engine.add_object_file(binding.ObjectFileRef.from_data(objects))
+        for octets in sizes:
+            self._engine.add_object_file(binding.ObjectFileRef.from_data(objects[:octets]))
+            objects = objects[octets:]
         self._engine.finalize_object()
         kind = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p)
         self._entry = kind(self._engine.get_function_address(ENTRY))

@@ -29,10 +29,12 @@ from classifier.kernels.dns import (
 )
 from classifier.kernels.domains import match_domain
 from classifier.kernels.hashing import hash_octets
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import apart, helper
 from classifier.kernels.names import FOLDED_AT, fold_name
 from classifier.kernels.notes import drop_note, find_note, first_note, keep_note, next_note
 from classifier.kernels.octets import u16, u32, u64
+from classifier.kernels.packet import PACKET
+from classifier.kernels.parts import OCTETS, TABLES, WORD
 from classifier.kernels.ranges import locate
 
 # A stub resolver asks anew after 5 seconds (resolv.conf(5), timeout); an answer that takes longer teaches nothing.
@@ -44,7 +46,7 @@ MESSAGES_PER_SEGMENT = 8
 ADDRESSES_PER_ANSWER = 64
 
 
-@helper
+@apart(TABLES, OCTETS, PACKET, WORD, WORD)
 def observe_dns(tables, data, packet, place, from_server):
     """Look at a packet from or to port 53 on flow `place`. Only whole packets; over TCP, messages that lie whole in one."""
     flow = tables.flows[place]

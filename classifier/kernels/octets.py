@@ -1,11 +1,11 @@
-"""Reading integers out of a frame.
+"""Reading integers out of a frame, and copying octets.
 
 Rule: octets are read only through these helpers, which widen first: `b[i] << 8 | b[i + 1]` is right compiled and wrong
 interpreted, where uint8 stays uint8. The caller has checked the length; a helper never does.
 All results are int64, except the 64-bit reads, which are uint64 (addresses, hashes: bit operations only).
 
-Compiled, a read is one load from where the number stands, instead of one for each octet with numba's check for a negative
-index. With bounds checking on, and interpreted, they are read octet by octet, so that a read outside the buffer is found.
+Compiled, a read is one load from where the number stands, instead of one for each octet. With bounds checking on, and
+interpreted, they are read octet by octet, so that a read outside the buffer is found.
 A buffer is passed on as its address: as an array, seven words and counted by reference, decoding took two to three times as
 long.
 """
@@ -99,9 +99,7 @@ def _copy(_context, array, _place, b, _i, _octets):
     def generate(context, builder, signature, values):
         to = builder.gep(_pointer(context, builder, signature.args[0], values[0]), [values[1]])
         source = builder.gep(_pointer(context, builder, signature.args[2], values[2]), [values[3]])
-        kind = jit.ir.FunctionType(
-            jit.ir.VoidType(), [to.type, source.type, jit.ir.IntType(64), jit.ir.IntType(1)]
-        )
+        kind = jit.ir.FunctionType(jit.ir.VoidType(), [to.type, source.type, jit.ir.IntType(64), jit.ir.IntType(1)])
         function = jit.numba.core.cgutils.get_or_insert_function(builder.module, kind, "llvm.memcpy.p0.p0.i64")
         builder.call(function, [to, source, values[4], jit.ir.IntType(1)(0)])
         return context.get_dummy_value()

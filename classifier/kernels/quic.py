@@ -19,8 +19,10 @@ Rules of this file:
 from __future__ import annotations
 
 from classifier.kernels.connections import goes_on, id_word
-from classifier.kernels.jit import helper
+from classifier.kernels.jit import apart, helper
 from classifier.kernels.octets import u8, u16, u32
+from classifier.kernels.packet import PACKET
+from classifier.kernels.parts import OCTETS, TABLES, WORD
 from classifier.kernels.quic_attempts import (
     ATTEMPTS,
     CLIENT_ID,
@@ -116,14 +118,11 @@ def readable_version(frame, start, end):
     return version_row(u32(frame, start + VERSION_AT)) if has_ids(frame, start, end) else -1
 
 
-@helper
+@apart(TABLES, OCTETS, PACKET, WORD, WORD)
 def inspect_datagram(tables, frame, packet, place, from_server):
     """Look at a datagram of a flow that is not decided: read it, or decide where the first cannot be QUIC."""
     flow = tables.flows[place]
     flow.inspected += 1
-    if flow.subscriber < 0 and tables.log.shape[0] == 0:
-        decide(tables, place)  # nobody will see its name
-        return
     start, octets = packet.payload_start, packet.payload_captured
     to_client = from_server != (1 if flow.quic & QUIC_TURNED else 0)
     in_clear = flow.quic & QUIC_IN_CLEAR and to_client and octets > 0

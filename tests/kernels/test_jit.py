@@ -147,6 +147,73 @@ def test_interpreted_nothing_is_compiled_or_kept(script):
     assert not kept(script)
 
 
+APART = """
+from typing import NamedTuple
+import numpy as np
+from classifier.kernels.jit import apart, helper, kernel
+from classifier.kernels.parts import TABLES, WORD
+
+class Counts(NamedTuple):
+    counts: np.ndarray
+
+@helper
+def scaled(array, place, factor):
+    return array[place] * factor
+
+@apart(TABLES, WORD, WORD)
+def add(tables, place, amount):
+    tables.counts[place] += scaled(tables.counts, place, amount)
+
+@kernel
+def count(tables, place, amount):
+    for _ in range(2):
+        add(tables, place, amount)
+    return scaled(tables.counts, place, 1)
+"""
+RUNNER = """
+import os
+import sys
+import numpy as np
+from counting import Counts, count
+
+{change}
+if {processors} == 1:
+    os.sched_getaffinity = lambda _: {{0}}
+if {is_first}:
+    from classifier.kernels import compiling
+    made_here = compiling.compile_apart
+    compiling.compile_apart = lambda *arguments: print("here") or made_here(*arguments)
+print(count(Counts(np.array([3, 5])), 1, 2), "numba" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("processors", "change", "expected"),
+    [
+        (2, "", ["45 True"]),
+        (1, "", ["here", "45 True"]),
+        (2, "sys.executable = '/nowhere'", ["here", "45 True"]),
+        (2, "sys.executable = '/bin/false'", ["here", "45 True"]),
+        (2, "os.environ['NUMBA_OPT'] = '2'", ["here", "45 True"]),
+    ],
+    ids=["beside", "one processor", "no process", "a process that fails", "a process of other flags"],
+)
+def test_what_is_apart_is_compiled_beside_or_else_here(script, processors, change, expected):
+    (script.parent / "counting.py").write_text(APART)
+    script.write_text(RUNNER.format(processors=processors, change=change, is_first=True))
+    path = os.pathsep.join([str(ROOT), str(script.parent)])
+    assert answer(script, PYTHONPATH=path) == expected
+    script.write_text(RUNNER.format(processors=processors, change="", is_first=False))
+    assert answer(script, PYTHONPATH=path) == ["45 False"]
+
+
+def test_indices_from_the_end_are_found_where_bounds_are_checked(script):
+    """Compiled without the check they are not understood: no kernel may have one."""
+    process = start(script, NUMBA_BOUNDSCHECK="1", place="-1")
+    assert process.communicate(timeout=300)[1].splitlines()[-1].startswith("IndexError")
+    assert process.returncode == 1
+
+
 @jit.kernel
 def _length(array):
     return array.shape[0]
