@@ -19,6 +19,7 @@ from classifier.capture.stream import GzipStream, RawStream
 
 # While one buffer is metered and one decoded, the next is filled.
 LENT_BUFFERS = 3
+VIEWS_KEPT = 8
 # The room before a piece that was read ahead is this share of it: with pieces of 4 MiB twice as much as the longest frame.
 ROOM_SHARE = 8
 
@@ -44,6 +45,7 @@ class Window:
         self.end = 0
         self._front_offset = 0
         self._capacity_octets = capacity_octets
+        self._views: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._use(np.empty(capacity_octets, np.uint8))
         self._ahead: ReadAhead | None = None
         self._octets_read = 0
@@ -53,10 +55,16 @@ class Window:
         self._spare: deque[np.ndarray] = deque()
 
     def _use(self, octets: np.ndarray) -> None:
-        self._octets = octets
+        """Work in this buffer. Its view is the one that it had before: who meters by it need not look at it again."""
+        known = self._views.get(id(octets))
+        if known is None or known[0] is not octets:
+            if len(self._views) >= VIEWS_KEPT:
+                self._views.clear()
+            view = octets.view()
+            view.flags.writeable = False
+            known = self._views[id(octets)] = octets, view
+        self._octets, self.view = known
         self._memory = memoryview(octets)
-        self.view = octets.view()
-        self.view.flags.writeable = False
 
     @property
     def offset(self) -> int:
