@@ -36,7 +36,7 @@ def _command(*arguments: str) -> list[str]:
 
 def _environment() -> dict[str, str]:
     """Compiled kernels, also where the suite runs them interpreted: a lab does not wait."""
-    return {**os.environ, "NUMBA_DISABLE_JIT": "0"}
+    return {name: value for name, value in os.environ.items() if name != "NUMBA_DISABLE_JIT"}
 
 
 def _lab(*arguments: str, status: int = 0, patience: float = PATIENCE_S) -> subprocess.CompletedProcess:
@@ -168,7 +168,7 @@ def _metered(out: Path, *traffic: str) -> tuple[dict, tuple[int, int], tuple[int
     before = _quiet_counters()
     with out.open("w") as file, subprocess.Popen(command, cwd=ROOT, stdout=file, env=_environment()) as freeflow:
         try:
-            _wait_until(lambda: freeflow.poll() is not None or _captures(freeflow), "the ring did not open")
+            _wait_until(lambda: freeflow.poll() is not None or _captures(freeflow), "the ring did not open", COMPILING_S)
             _lab("traffic", *traffic)
             after = _quiet_counters()
             freeflow.send_signal(signal.SIGINT)
