@@ -17,7 +17,7 @@ from classifier.kernels.inspect import close_inspection
 from classifier.kernels.jit import helper, hot
 from classifier.kernels.octets import prefetch, prefetch_flow, prefetch_record
 from classifier.kernels.order import order_append, order_oldest, order_remove
-from classifier.kernels.settle import post_open, settle
+from classifier.kernels.settle import post_open, settle, standing
 from classifier.kernels.state import (
     MIDDLE_NONE,
     ORDER_OTHER,
@@ -27,6 +27,7 @@ from classifier.kernels.state import (
     PHASE_INSPECTED,
     RULE_NO_HOST_NAME,
 )
+from classifier.kernels.usage import fetch_usage
 from classifier.kernels.verdict import decide
 from classifier.records import END_EVICTED, END_HANDED_ON
 
@@ -246,7 +247,23 @@ def evict(tables):
     state = tables.state[0]
     while state.flow_count > state.flow_capacity:
         state.flows_evicted += 1
-        end_flow(tables, order_oldest(tables), END_EVICTED)
+        place = order_oldest(tables)
+        fetch_next(tables, place)
+        end_flow(tables, place, END_EVICTED)
+
+
+@helper
+def fetch_next(tables, place):
+    """A flow ends: have fetched what the end of the next one needs, and the one behind it, as all have long been idle."""
+    after = np.int64(tables.flows[place].after)
+    if after < 0:
+        return
+    flow = tables.flows[after]
+    fetch_entry(tables, np.int64(flow.tag))
+    if flow.subscriber >= 0:
+        fetch_usage(tables, flow, standing(flow))
+    if flow.after >= 0:
+        prefetch_flow(tables.flows, np.int64(flow.after))
 
 
 @helper

@@ -12,16 +12,16 @@ import numpy as np
 from classifier.iana import PROTOCOL_TCP
 from classifier.kernels.assign import meter_fragment, meter_packet, meter_quoted
 from classifier.kernels.bindings import apply_change
-from classifier.kernels.flows import end_flow, evict, fetch_entry, fetch_flow, flow_tag
+from classifier.kernels.flows import end_flow, evict, fetch_entry, fetch_flow, fetch_next, flow_tag
 from classifier.kernels.fragments import drop_fragment
 from classifier.kernels.inspect import may_begin
 from classifier.kernels.jit import helper, hot, kernel
 from classifier.kernels.names import SHOWN_OCTETS
-from classifier.kernels.octets import address, prefetch_flow, prefetch_octets, prefetch_packet
+from classifier.kernels.octets import address, prefetch_octets, prefetch_packet
 from classifier.kernels.order import order_oldest
 from classifier.kernels.packet import decode
 from classifier.kernels.segments import count_segments
-from classifier.kernels.settle import post_open, standing
+from classifier.kernels.settle import post_open
 from classifier.kernels.state import (
     DONE,
     EXPIRY,
@@ -39,7 +39,6 @@ from classifier.kernels.state import (
     WATCH,
 )
 from classifier.kernels.tcp import close_reason
-from classifier.kernels.usage import fetch_usage
 from classifier.kernels.watched import is_watched, waits_for_first
 from classifier.records import END_IDLE, END_INPUT, END_OPEN
 
@@ -218,20 +217,6 @@ def expire(tables):
 
 
 @helper
-def fetch_next(tables, place):
-    """A flow ends: have fetched what the end of the next one needs, and the one behind it, as all have long been idle."""
-    after = np.int64(tables.flows[place].after)
-    if after < 0:
-        return
-    flow = tables.flows[after]
-    fetch_entry(tables, np.int64(flow.tag))
-    if flow.subscriber >= 0:
-        fetch_usage(tables, flow, standing(flow))
-    if flow.after >= 0:
-        prefetch_flow(tables.flows, np.int64(flow.after))
-
-
-@helper
 def post_interval(tables):
     """Post what settled flows have of this interval. DONE, or USAGE: then it goes on where it stopped.
 
@@ -295,6 +280,7 @@ def finish_flows(tables):
         if status != DONE:
             return status
         place = order_oldest(tables)
+        fetch_next(tables, place)
         reason = close_reason(tables.flows[place])
         end_flow(tables, place, reason if reason != END_OPEN else END_INPUT)
     return DONE

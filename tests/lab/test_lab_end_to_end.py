@@ -168,7 +168,9 @@ def _metered(out: Path, *traffic: str) -> tuple[dict, tuple[int, int], tuple[int
     before = _quiet_counters()
     with out.open("w") as file, subprocess.Popen(command, cwd=ROOT, stdout=file, env=_environment()) as freeflow:
         try:
-            _wait_until(lambda: freeflow.poll() is not None or _captures(freeflow), "the ring did not open", COMPILING_S)
+            _wait_until(
+                lambda: freeflow.poll() is not None or _captures(freeflow), "the ring did not open", COMPILING_S
+            )
             _lab("traffic", *traffic)
             after = _quiet_counters()
             freeflow.send_signal(signal.SIGINT)
