@@ -31,7 +31,11 @@ def main(folder: Path) -> int:
         )
     scenes = (*day.SCENES, *scenes_names.SCENES, *scenes_layers.SCENES, *scenes_network.SCENES, *scenes_odds.SCENES)
     manifest: dict = {
-        "made_with": {"openssl": ssl.OPENSSL_VERSION, "scapy": scapy.__version__},
+        "made_with": {
+            "openssl": ssl.OPENSSL_VERSION,
+            "ciphers": len(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).get_ciphers()),  # who built Python chose them
+            "scapy": scapy.__version__,
+        },
         "captures": {},
     }
     total_octets = 0

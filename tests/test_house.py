@@ -141,7 +141,7 @@ def imports_dangerous_things(source: Source) -> Iterable[str]:
 def borrows_numba(source: Source) -> Iterable[str]:
     """Whoever imports what imports numba makes every start wait for it: only `jit` does, when it has to
     compile, and the process beside it."""
-    if source.module in ("kernels.jit", "kernels.compiling", "kernels.beside"):
+    if source.module in ("kernels.jit", "kernels.compiling", "kernels.apart"):
         return
     for name in own_imports(source):
         if name == "kernels.jit.numba" or f"{name}.".startswith(("kernels.compiling.", "kernels.bundle_type.")):

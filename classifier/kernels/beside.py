@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import importlib
 import os
 import pickle
 import subprocess
@@ -18,7 +17,6 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from classifier.kernels import jit
 from classifier.kernels.parts import BundleKind
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,12 +24,15 @@ LONGEST_SECONDS = 600
 
 
 class Beside:
-    """A process that compiles what is apart in these modules, for a Bundle of this kind. OSError where none can be had."""
+    """A process that compiles what is apart in these modules, for tables of this kind. OSError where none can be had.
 
-    def __init__(self, kind: BundleKind, modules: Collection[str], symbols: Collection[str]) -> None:
+    `fingerprint` of the kernels' sources: it must have the same.
+    """
+
+    def __init__(self, fingerprint: str, kind: BundleKind, modules: Collection[str], symbols: Collection[str]) -> None:
         paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "classifier.kernels.beside"],
+            [sys.executable, "-P", "-m", "classifier.kernels.apart"],  # -P: not what lies in the working directory
             env=os.environ | {"PYTHONPATH": paths},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -39,7 +40,7 @@ class Beside:
         )
         atexit.register(self.stop)
         with contextlib.suppress(OSError):  # it has ended already: nothing will come from it
-            pickle.dump((jit.CACHE_DIRECTORY.name, sorted(modules), set(symbols), kind), self._process.stdin)
+            pickle.dump((fingerprint, sorted(modules), set(symbols), kind), self._process.stdin)
             self._process.stdin.flush()
 
     def objects(self) -> bytes:
@@ -61,29 +62,9 @@ class Beside:
                 pipe.close()
 
 
-def begin(kind: BundleKind, modules: Collection[str], symbols: Collection[str]) -> Beside | None:
+def begin(fingerprint: str, kind: BundleKind, modules: Collection[str], symbols: Collection[str]) -> Beside | None:
     """Let another process compile, if there is a processor for it and it can be had."""
     if len(os.sched_getaffinity(0)) > 1:
         with contextlib.suppress(OSError):
-            return Beside(kind, modules, symbols)
+            return Beside(fingerprint, kind, modules, symbols)
     return None
-
-
-def main() -> int:
-    """The other process: what is wanted comes in, an object file goes out. 1 where other sources than its own are meant."""
-    fingerprint, modules, symbols, kind = pickle.load(sys.stdin.buffer)
-    if fingerprint != jit.CACHE_DIRECTORY.name:
-        return 1
-    for module in modules:
-        importlib.import_module(module)
-    from classifier.kernels import compiling
-
-    found, objects = compiling.compile_apart(kind, jit.namespaces())
-    if found != symbols:
-        return 1
-    sys.stdout.buffer.write(objects)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -17,7 +17,7 @@ from numba.core import compiler, cpu, event, typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.np import arrayobj
 
-from classifier.kernels import beside, jit
+from classifier.kernels import beside
 from classifier.kernels.bundle_type import array_of, numba_type
 from classifier.kernels.parts import APART, ENTRY, ENTRY_WORDS, TABLES, BundleKind, Part
 
@@ -131,18 +131,19 @@ def _make_all(namespaces: list[dict]) -> None:
                     _apart[value.symbol] = value
 
 
-def compile_kernel(function, kinds: list, namespaces: list[dict]) -> tuple[tuple, list[bytes]]:
+def compile_kernel(function, kinds: list, namespaces: list[dict], first: str) -> tuple[tuple, list[bytes]]:
     """((whether it gives a tuple, the kinds of its results), object files) of a kernel for arguments of these kinds.
 
     A kind is the name of a numba type of a whole number, a tuple (dtype, dimensions, writable) or a BundleKind.
-    `namespaces`: of the modules in whose globals helpers stand.
+    `namespaces`: of the modules in whose globals helpers stand. `first`: the fingerprint of the sources if all kernels are
+    about to be compiled, else empty.
     """
-    bundle = next((kind for kind in kinds if isinstance(kind, BundleKind)), None)
+    bundle = next((kind for kind in kinds if isinstance(kind, BundleKind) and kind[0] == TABLES), None)
     _make_all(namespaces)
-    if _apart and bundle is not None and bundle not in _processes and not jit.COMPILED_BEFORE:
-        # It is the first run: what is apart is needed by this kernel, or by one that follows.
+    if _apart and bundle is not None and bundle not in _processes and first:
+        # What is apart is needed by this kernel, or by one that follows.
         modules = {part.function.__module__ for part in _apart.values()}
-        _processes[bundle] = beside.begin(bundle, modules, set(_apart))
+        _processes[bundle] = beside.begin(first, bundle, modules, set(_apart))
     signature = tuple(numba_type(kind) for kind in kinds)
     with _no_garbage():
         dispatcher = _dispatcher(function)
@@ -160,7 +161,7 @@ def compile_kernel(function, kinds: list, namespaces: list[dict]) -> tuple[tuple
 
 
 def compile_apart(bundle: BundleKind, namespaces: list[dict]) -> tuple[set[str], bytes]:
-    """All that is apart, for a Bundle of this kind: the names of its functions, the object file."""
+    """All that is apart, for tables of this kind: the names of its functions, the object file."""
     _make_all(namespaces)
     with _no_garbage():
         made = []

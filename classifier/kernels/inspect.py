@@ -71,6 +71,9 @@ def inspect_segment(tables, frame, packet, place, from_server, sequence, expecte
             or leads_nowhere(tables, place, from_server, sequence)
         ):
             stream_close(tables, place)
+        elif flow.stream >= 0 and gives_way(tables, packet, place, from_server, sequence, expected):
+            flow.rule = RULE_NAME_UNSEEN
+            stream_close(tables, place)
         if flow.stream < 0:
             open_for_segment(tables, packet, place, from_server, sequence, expected)
     if flow.stream >= 0 and tables.streams[flow.stream].from_server == from_server:
@@ -131,6 +134,26 @@ def leads_nowhere(tables, place, from_server, sequence):
     if not stream.floating or stream.from_server != from_server:
         return 0
     return sequence_difference(sequence, np.int64(stream.base_sequence)) >= stream.high
+
+
+@helper
+def gives_way(tables, packet, place, from_server, sequence, expected):
+    """1 if the subscriber's end may now begin a hello or request, and the stream is the other end's and holds a letter or two.
+
+    The "S" by which PostgreSQL agrees to TLS could become a method; the hello behind it must not wait for that. Never the
+    other way round: the other end could hide the subscriber's name by it.
+    """
+    flow = tables.flows[place]
+    stream = tables.streams[flow.stream]
+    if stream.from_server == from_server or from_server == flow.subscriber_is_client:
+        return 0
+    data = tables.stream_data[flow.stream]
+    start = np.int64(stream.start)
+    present = stream.front - start
+    if tls_begins(data, start, present) or method_octets(data, start, present) > 0:
+        return 0
+    gap = sequence_difference(sequence, expected) if expected >= 0 else 0
+    return 1 if packet.begins or 0 < gap < tables.stream_data.shape[1] else 0
 
 
 @helper

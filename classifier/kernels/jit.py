@@ -221,7 +221,8 @@ def _code(function, kinds: list):
         if content is None:
             from classifier.kernels import compiling
 
-            results, objects = compiling.compile_kernel(function, kinds, namespaces())
+            first = "" if COMPILED_BEFORE else CACHE_DIRECTORY.name
+            results, objects = compiling.compile_kernel(function, kinds, namespaces(), first)
             head = json.dumps([*results, [len(each) for each in objects]])
             content = b"".join([head.encode(), b"\n", *objects])
             _write(path, content)

@@ -8,8 +8,8 @@ ENTRY = "freeflow_kernel"  # the one function of an object file: int32 (argument
 ENTRY_WORDS = 3  # of an argument or field: address (or the value of a scalar), length, second dimension
 
 APART = "freeflow_apart_"  # how the functions of the other object file begin: int32 (a word for each argument)
-# Arguments of what is compiled apart: the bundle of tables, the address of a frame's buffer, a whole number.
-TABLES, OCTETS, WORD = "tables", "octets", "word"
+# Arguments of what is compiled apart: the Bundle of this title, the address of a frame's buffer, a whole number.
+TABLES, OCTETS, WORD = "Tables", "octets", "word"
 
 
 class Part:

@@ -62,6 +62,17 @@ def test_the_name_is_found_behind_it(preamble, server):
     assert bill(wire) == {"free" if own else "contradicted": octets}
 
 
+@pytest.mark.parametrize("preamble", PREAMBLES)
+@pytest.mark.parametrize("cut", [1, 2, 5, 6])
+@pytest.mark.parametrize("turned", [False, True])
+def test_and_with_its_first_octets_alone_before_or_behind_the_others(preamble, cut, turned):
+    """The one letter by which a PostgreSQL server agrees might begin a request; the hello is not to wait for that."""
+    pieces = [(0, HELLO[:cut]), (cut, HELLO[cut:])]
+    wire, octets = talked(preamble, pieces[::-1] if turned else pieces, FOREIGN)
+    assert verdicts(wire) == [("alpha", "contradicted", NAME)]
+    assert bill(wire) == {"contradicted": octets}
+
+
 @modest(40)
 @given(
     st.sampled_from(sorted(PREAMBLES)),

@@ -51,6 +51,7 @@ def start(script, **environment):
     cache = {"FREEFLOW_CACHE_DIR": str(script.parent / "cache"), "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, script, environment.pop("place", "3")],
+        cwd=environment.pop("cwd", None),
         env=inherited | cache | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -153,7 +154,7 @@ import numpy as np
 from classifier.kernels.jit import apart, helper, kernel
 from classifier.kernels.parts import TABLES, WORD
 
-class Counts(NamedTuple):
+class Tables(NamedTuple):
     counts: np.ndarray
 
 @helper
@@ -174,7 +175,7 @@ RUNNER = """
 import os
 import sys
 import numpy as np
-from counting import Counts, count
+from counting import Tables, count
 
 {change}
 if {processors} == 1:
@@ -183,7 +184,7 @@ if {is_first}:
     from classifier.kernels import compiling
     made_here = compiling.compile_apart
     compiling.compile_apart = lambda *arguments: print("here") or made_here(*arguments)
-print(count(Counts(np.array([3, 5])), 1, 2), "numba" in sys.modules)
+print(count(Tables(np.array([3, 5])), 1, 2), "numba" in sys.modules)
 """
 
 
@@ -205,6 +206,17 @@ def test_what_is_apart_is_compiled_beside_or_else_here(script, processors, chang
     assert answer(script, PYTHONPATH=path) == expected
     script.write_text(RUNNER.format(processors=processors, change="", is_first=False))
     assert answer(script, PYTHONPATH=path) == ["45 False"]
+
+
+def test_what_lies_in_the_working_directory_is_not_run(script):
+    here = script.parent / "here"
+    (here / "classifier").mkdir(parents=True)
+    (here / "classifier" / "__init__.py").write_text(f"open({str(here / 'was_run')!r}, 'w')")
+    (script.parent / "counting.py").write_text(APART)
+    script.write_text(RUNNER.format(processors=2, change="", is_first=True))
+    path = os.pathsep.join([str(ROOT), str(script.parent)])
+    assert answer(script, PYTHONPATH=path, cwd=here) == ["45 True"]
+    assert not (here / "was_run").exists()
 
 
 def test_indices_from_the_end_are_found_where_bounds_are_checked(script):

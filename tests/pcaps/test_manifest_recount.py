@@ -212,7 +212,11 @@ def test_manifest_balances(name):
 
 
 def test_captures_are_made_again_octet_for_octet(tmp_path):
-    made_with = {"openssl": ssl.OPENSSL_VERSION, "scapy": scapy.__version__}
+    made_with = {
+        "openssl": ssl.OPENSSL_VERSION,
+        "ciphers": len(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).get_ciphers()),
+        "scapy": scapy.__version__,
+    }
     if made_with != MANIFEST["made_with"]:
         pytest.skip(f"the captures were made with {MANIFEST['made_with']}, here is {made_with}")
     subprocess.run([sys.executable, str(PCAPS / "make.py"), str(tmp_path)], check=True, capture_output=True)
