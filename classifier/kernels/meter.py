@@ -129,8 +129,7 @@ def fetch_group(tables, packets, first, packets_end):
     """
     end = min((first | GROUP_MASK) + 1, packets_end)
     for i in range(first, end):
-        if packets[i].status == 0:
-            fetch_flow(tables, packets[i].tag)
+        fetch_flow(tables, packets[i].tag)
     for i in range(end, min(end + GROUP_PACKETS, packets_end)):
         fetch_entry(tables, packets[i].tag)
     for i in range(end + GROUP_PACKETS, min(end + 3 * GROUP_PACKETS, packets_end)):
@@ -147,9 +146,10 @@ def packet_time(frame):
 def room_for_packet(tables, time_ns):
     """DONE, or what has to be done outside before a packet of this time can be metered."""
     state = tables.state[0]
-    if time_ns >= state.interval_end_ns or state.clock_ns >= state.interval_end_ns:
+    clock_ns = max(time_ns, state.clock_ns)
+    if clock_ns >= state.interval_end_ns:
         return INTERVAL
-    if time_ns >= state.next_expiry_ns or state.clock_ns >= state.next_expiry_ns:
+    if clock_ns >= state.next_expiry_ns:
         return EXPIRY
     return room_in_tables(tables)
 
@@ -174,10 +174,8 @@ def meter_frame(tables, buffer, time_ns, packet, plain):
     state = tables.state[0]
     if time_ns > state.clock_ns:
         state.clock_ns = time_ns
-    if state.observed_frames == 0 or time_ns < state.first_packet_ns:
+    if time_ns < state.first_packet_ns:
         state.first_packet_ns = time_ns
-    if state.observed_frames == 0 or time_ns > state.last_packet_ns:
-        state.last_packet_ns = time_ns
     if state.clock_ns > state.next_deadline_ns:
         expire(tables)
     if state.flow_count > state.flow_capacity:

@@ -273,9 +273,8 @@ CONNECTION = np.dtype([("key", "u8"), ("application", "u2"), ("evidence", "u1")]
 # The meter's scalars.
 STATE = np.dtype(
     [
-        ("clock_ns", "i8"),  # packet time, never back
+        ("clock_ns", "i8"),  # packet time, never back: that of the latest packet
         ("first_packet_ns", "i8"),
-        ("last_packet_ns", "i8"),
         ("interval", "i8"),  # start of the interval, nanoseconds
         ("interval_end_ns", "i8"),
         ("interval_clock_ns", "i8"),  # packet time when the interval was opened

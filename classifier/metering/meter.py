@@ -280,7 +280,7 @@ class Meter:
         seen = state.observed_frames > 0
         return MeterTotals(
             first_packet_ns=int(state.first_packet_ns) if seen else None,
-            last_packet_ns=int(state.last_packet_ns) if seen else None,
+            last_packet_ns=int(state.clock_ns) if seen else None,
             observed_frames=int(state.observed_frames),
             observed_octets=int(state.observed_octets),
             metered_frames=int(state.metered_frames),

@@ -195,6 +195,7 @@ def make_tables(
         raise ConfigurationError(f"[flows] capacity: {limits.flows} is not between 1 and {FLOW_CAPACITY_LIMIT}")
     state = _records(1, STATE)
     state[0].clock_ns = BEFORE_ALL_NS
+    state[0].first_packet_ns = FAR_FUTURE_NS
     state[0].interval_end_ns = BEFORE_ALL_NS
     state[0].next_deadline_ns = FAR_FUTURE_NS
     state[0].seed = secrets.randbits(64) if seed is None else seed
