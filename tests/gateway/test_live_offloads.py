@@ -30,8 +30,10 @@ def set_up(pair: NamespacePair, version: int, *, offloads: bool) -> None:
     for number, side in enumerate(sides):
         own, other = ADDRESSES[version][number], ADDRESSES[version][1 - number]
         if version == 6:
-            # Without an address of its own making (addr_gen_mode 1, none) it asks for no router while the transfer runs.
-            for setting in ("addr_gen_mode=1", "router_solicitations=0", "accept_dad=0", "disable_ipv6=0"):
+            # Without an address of its own making (addr_gen_mode 1, none) it asks for no router while the transfer runs. What
+            # it says of its multicast groups (MLD) it says at once, not within a second.
+            quiet = "addr_gen_mode=1", "router_solicitations=0", "accept_dad=0", "mldv2_unsolicited_report_interval=1"
+            for setting in (*quiet, "disable_ipv6=0"):
                 side.run(["sysctl", "-qw", f"net.ipv6.conf.{side.interface}.{setting}"])
         no_check = ("nodad",) if version == 6 else ()
         side.run(["ip", "addr", "add", f"{own}/{PREFIX[version]}", "dev", side.interface, *no_check])
