@@ -12,11 +12,16 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from benches.side_by_side import REPORTED, RUNNING, SOURCE, WALK, WHOLE
+from benches.side_by_side import ONE_WORKER, REPORTED, RUNNING, SOURCE, WALK, WHOLE
 
 TARGET = Path(__file__).resolve().with_name("figures.svg")
 # freeflow is filled, others are outlined; what runs already is round.
-OWN = {WALK: ("o", "none", "#888888"), RUNNING: ("o", "#c0392b", "#c0392b"), WHOLE: ("s", "#c0392b", "#c0392b")}
+OWN = {
+    WALK: ("o", "none", "#888888"),
+    ONE_WORKER: ("o", "none", "#c0392b"),
+    RUNNING: ("o", "#c0392b", "#c0392b"),
+    WHOLE: ("s", "#c0392b", "#c0392b"),
+}
 OTHERS = ("#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b", "#17becf", "#7f7f7f")
 LEFT_OUT = (SOURCE, REPORTED)
 
