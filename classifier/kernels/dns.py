@@ -105,15 +105,27 @@ def copy_label(data, start, octets, scratch, at):
 
 
 @helper
+def question_kind(data, start, end):
+    """Type of the question where it is one that asks for addresses, else 0. Its name is only stepped over: it holds no pointer,
+    as nothing stands before it."""
+    position = start + HEADER_OCTETS
+    while end - position > 4 and u8(data, position) != 0:
+        position += u8(data, position) + 1
+    position += 1
+    if end - position < 4 or u16(data, position + 2) != CLASS_IN:
+        return 0
+    kind = u16(data, position)
+    return kind if kind == TYPE_A or kind == TYPE_AAAA or kind == TYPE_HTTPS or kind == TYPE_SVCB else 0
+
+
+@helper
 def read_question(data, start, end, scratch):
     """(length of the name in RAW_AT, type, position behind) of the question; length 0 where it is not about an address."""
+    kind = question_kind(data, start, end)
+    if kind == 0:
+        return 0, 0, end  # tunnels through DNS have long names and ask for text
     octets, position = read_name(data, start, end, start + HEADER_OCTETS, scratch)
-    if octets <= 0 or end - position < 4 or u16(data, position + 2) != CLASS_IN:
-        return 0, 0, end
-    kind = u16(data, position)
-    if kind != TYPE_A and kind != TYPE_AAAA and kind != TYPE_HTTPS and kind != TYPE_SVCB:
-        return 0, 0, end
-    return octets, kind, position + 4
+    return (octets, kind, position + 4) if octets > 0 else (0, 0, end)
 
 
 @helper

@@ -32,6 +32,8 @@ from classifier.kernels.verdict import decide
 from classifier.records import END_EVICTED, END_HANDED_ON
 
 SHIFT_TAG = np.uint64(32)
+# The index in use has at least so many positions for each flow, as long as there are so many.
+INDEX_SHARE = 8
 NOTHING = np.uint64(0)
 
 
@@ -82,10 +84,10 @@ def fetch_entry(tables, tag):
 
 @hot
 def fetch_flow(tables, tag):
-    """Have the flow fetched that a packet will find; what stands at its home is it, nearly always."""
+    """Have the flow fetched that a packet will find; what stands at its home is it, nearly always. Not looked at, as that
+    would be a branch which no processor could foretell."""
     entry = tables.flow_index[tag & tables.state[0].index_mask]
-    if np.int64(entry >> SHIFT_TAG) == tag and entry != np.uint64(0):
-        prefetch_record(tables.flows, np.int64(entry & LOW_HALF) - 1)
+    prefetch_record(tables.flows, max(np.int64(entry & LOW_HALF) - 1, 0))
 
 
 @helper
@@ -96,7 +98,7 @@ def open_flow(
     state = tables.state[0]
     place = take_slot(tables)
     state.flow_count += 1
-    if 2 * state.flow_count > state.index_mask:
+    if INDEX_SHARE * state.flow_count > state.index_mask:
         index_grow(tables)
     state.serial += 1
     flow = tables.flows[place]
@@ -205,7 +207,7 @@ def index_add(tables, tag, place):
 
 @helper
 def index_grow(tables):
-    """Use twice as much of the index, so that at most half of it is ever full; all flows are entered anew."""
+    """Use twice as much of the index, so that a flow is nearly always at home in it; all flows are entered anew."""
     state = tables.state[0]
     if state.index_mask + 1 == tables.flow_index.shape[0]:
         return

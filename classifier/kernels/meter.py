@@ -101,17 +101,19 @@ def meter_packets(tables, buffer, packets, first, end, then):
     octets = address(buffer)
     # Where addresses change hands, lines are checked or something may be blocked, each packet is gone through step by step.
     plain = tables.owners.shape[0] == 0 and tables.links.shape[0] == 0 and tables.block_set.shape[0] == 0
-    fetch_group(tables, packets, first, end)
-    for position in range(first, end):
-        if position & GROUP_MASK == 0:
-            fetch_group(tables, packets, position + GROUP_PACKETS, end)
-        packet = packets[position]
-        status = room_for_packet(tables, packet.time_ns)
-        if status != DONE:
-            return status, position
-        meter_frame(tables, octets, packet.time_ns, packet, plain)
-        if tables.watched_ports.shape[0] > 0 and is_watched(tables, packet):
-            return WATCH, position + 1
+    position = first
+    while position < end:
+        fetch_group(tables, packets, position, end)
+        group_end = min((position | GROUP_MASK) + 1, end)
+        while position < group_end:
+            packet = packets[position]
+            status = room_for_packet(tables, packet.time_ns)
+            if status != DONE:
+                return status, position
+            meter_frame(tables, octets, packet.time_ns, packet, plain)
+            position += 1
+            if tables.watched_ports.shape[0] > 0 and is_watched(tables, packet):
+                return WATCH, position
     if then == THEN_POST:
         return post_interval(tables), end
     if then == THEN_FINISH:
