@@ -91,10 +91,10 @@ class CaptureFile:
     def __iter__(self) -> Iterator[Batch]:
         self._begin_reading_ahead()
         while self._listed:
-            frames = self._frames[: self._listed]
+            batch = Batch(self._window.view, self._frames, self._listed)
             if not self._reader.link_types <= SUPPORTED_LINK_TYPES:
-                self._count_unsupported(frames)
-            yield Batch(self._window.view, frames)
+                self._count_unsupported(batch.frames)
+            yield batch
             self._listed = self._reader.list_frames(self._frames)
 
     def __enter__(self) -> CaptureFile:

@@ -117,7 +117,7 @@ class InlineSource:
             return 0
         yield batch
         self.carried_frames += port.forward(batch, self._other(port))
-        return len(batch.frames)
+        return batch.count
 
     def _other(self, port: Port) -> Port:
         return self._ports[1] if port is self._ports[0] else self._ports[0]

@@ -116,11 +116,11 @@ class Port:
         if count == 0:
             return None
         list_received(self._buffer, self._received, self._controls, count, SLOT_OCTETS, LINK_ETHERNET, self._frames)
-        return Batch(self._shown, self._frames[:count])
+        return Batch(self._shown, self._frames, count)
 
     def forward(self, batch: Batch, other: Port) -> int:
         """Send a batch of this port's, less what may not pass, out of the other; how many frames went."""
-        count, cut = list_to_send(self._buffer, self._address, batch.frames, len(batch.frames), self._out_vectors)
+        count, cut = list_to_send(self._buffer, self._address, batch.listed, batch.count, self._out_vectors)
         if cut:
             other.count_unsent(cut, f"they are longer than {SLOT_OCTETS - HEAD_OCTETS} octets")
         return other.send(self._sent_at, count) if count else 0

@@ -176,7 +176,7 @@ class RingSource:
                 self.unlisted_frames += remaining
                 break
             remaining -= count
-            yield Batch(block, self._frames[:count])
+            yield Batch(block, self._frames, count)
         header[BLOCK_STATUS_AT // 4] = TP_STATUS_KERNEL
         self._next = (self._next + 1) % len(self._blocks)
 

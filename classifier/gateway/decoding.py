@@ -60,7 +60,7 @@ def meter_capture(meter: Meter, capture: CaptureFile, workers: int | None = None
                 yield decoded.octets_read
         return
     for batch in capture:
-        meter.feed(batch.buffer, batch.frames)
+        meter.feed(batch.buffer, batch.listed, batch.count)
         yield capture.octets_read
 
 
@@ -111,12 +111,12 @@ class DecodingAhead:
         """The thread: decode as places become free; last comes None for the end, or what went wrong."""
         try:
             for batch in self._capture:
-                for first in range(0, batch.frames.size, PLACE_FRAMES):
+                for first in range(0, batch.count, PLACE_FRAMES):
                     packets = self._free.get()
                     if packets is None:
                         return
-                    end = min(first + PLACE_FRAMES, batch.frames.size)
-                    self._meter.decode(batch.buffer, batch.frames, first, end, packets)
+                    end = min(first + PLACE_FRAMES, batch.count)
+                    self._meter.decode(batch.buffer, batch.listed, first, end, packets)
                     self._buffers.lend(batch.buffer)
                     self._decoded.put(Decoded(packets, end - first, batch.buffer, self._capture.octets_read))
             self._decoded.put(None)

@@ -130,7 +130,7 @@ class LiveRun:
                 if batch is None:
                     session.meter.tick(self._clock.now_ns())
                 else:
-                    session.meter.feed(batch.buffer, batch.frames)
+                    session.meter.feed(batch.buffer, batch.listed, batch.count)
                 self._between_batches()
             self._notifier.stopping()
             session.meter.finish()

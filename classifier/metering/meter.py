@@ -152,17 +152,18 @@ class Meter:
         self._posted_frames = 0
         self._posted_octets = 0
 
-    def feed(self, buffer: np.ndarray, frames: np.ndarray) -> None:
-        """Meter a batch: `frames` (FRAME recarray) of `buffer` (read-only uint8)."""
+    def feed(self, buffer: np.ndarray, frames: np.ndarray, count: int | None = None) -> None:
+        """Meter a batch: `frames` (FRAME recarray), or the first `count` of them, of `buffer` (read-only uint8)."""
         packets = self._packets
-        for first in range(0, frames.size, packets.size):
-            end = min(first + packets.size, frames.size)
+        count = frames.size if count is None else count
+        for first in range(0, count, packets.size):
+            end = min(first + packets.size, count)
             while first < end:
                 self.decode(buffer, frames, first, end, packets)
-                count = self.feed_decoded(buffer, packets, end - first)
+                metered = self.feed_decoded(buffer, packets, end - first)
                 if self._blocks:
-                    frames["dropped"][first : first + count] = packets["status"][:count] == 1 + UNMETERED_BLOCKED
-                first += count
+                    frames["dropped"][first : first + metered] = packets["status"][:metered] == 1 + UNMETERED_BLOCKED
+                first += metered
 
     @property
     def decodes_ahead(self) -> bool:

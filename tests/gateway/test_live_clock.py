@@ -34,7 +34,7 @@ class SteppingRing(Ring):
                 self._offset -= SET_BACK_S * SECOND
             frames = batch.frames.copy()
             frames["time_ns"] = self.clock_ns() - np.arange(len(frames))[::-1]
-            yield Batch(batch.buffer, frames)
+            yield Batch(batch.buffer, frames, len(frames))
 
     def clock_ns(self):
         return self.monotonic + self._offset
