@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from classifier.kernels.bundle import Bundle
-from classifier.kernels.parts import ENTRY, Part, array_kind
+from classifier.kernels.parts import ENTRY, ENTRY_WORDS, Part, array_kind
 
 JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 BOUNDS_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
@@ -226,7 +226,7 @@ def _code(function, kinds: list):
             head = json.dumps([*results, [len(each) for each in objects]])
             content = b"".join([head.encode(), b"\n", *objects])
             _write(path, content)
-        _codes[name] = _Code(content)
+        _codes[name] = _Code(content, len(kinds))
     return _codes[name]
 
 
@@ -265,7 +265,7 @@ class _Exception(ctypes.Structure):
 class _Code:
     """Loaded object code."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, arguments: int) -> None:
         from llvmlite import binding
 
         head, _, objects = content.partition(b"\n")
@@ -280,15 +280,20 @@ class _Code:
         self._engine.finalize_object()
         kind = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p)
         self._entry = kind(self._engine.get_function_address(ENTRY))
-        self._room = ctypes.c_int64 * max(len(self._results), 1)
+        self._room = ctypes.c_int64 * (len(self._results) + 1)
+        self._exception_at = ctypes.sizeof(ctypes.c_int64) * len(self._results)
+        self._plain = not {"boolean", "uint64"} & set(self._results)
+        self._packed = struct.Struct(f"{arguments * ENTRY_WORDS}Q").pack
 
     def call(self, words: list[int]):
-        results, exception = self._room(), ctypes.c_void_p()
-        if self._entry(struct.pack(f"{len(words)}Q", *words), results, ctypes.byref(exception)):
-            found = _Exception.from_address(exception.value)
+        room = self._room()  # for the results, then for where an exception is
+        if self._entry(self._packed(*words), room, ctypes.byref(room, self._exception_at)):
+            found = _Exception.from_address(room[-1])
             kind, arguments, _ = pickle.loads(ctypes.string_at(found.pickled, found.octets))
             raise kind(*(arguments or ()))
-        values = [_value(kind, word) for kind, word in zip(self._results, results, strict=False)]
+        values = room[: len(self._results)]
+        if not self._plain:
+            values = [_value(kind, word) for kind, word in zip(self._results, values, strict=True)]
         return tuple(values) if self._tuple else values[0] if values else None
 
 
