@@ -42,7 +42,7 @@ FLOORS = {
 # Modules outside the package, and the only places that may import them. The lab is a small world of its own, with hosts in
 # it: what is dangerous beside the metering (other processes, waiting for sockets, protocols) may live there, and only there.
 DANGEROUS = {
-    "numba": ("kernels.compiling", "kernels.bundle_type"),
+    "numba": ("kernels.compiling", "kernels.bundle_type", "kernels.shortcuts"),
     "llvmlite": ("kernels.compiling", "kernels.bundle_type", "kernels.jit"),
     "socket": ("capture", "lab"),
     "mmap": ("capture", "metering.memory"),
@@ -144,7 +144,9 @@ def borrows_numba(source: Source) -> Iterable[str]:
     if source.module in ("kernels.jit", "kernels.compiling", "kernels.apart"):
         return
     for name in own_imports(source):
-        if name == "kernels.jit.numba" or f"{name}.".startswith(("kernels.compiling.", "kernels.bundle_type.")):
+        if name == "kernels.jit.numba" or f"{name}.".startswith(
+            ("kernels.compiling.", "kernels.bundle_type.", "kernels.shortcuts.")
+        ):
             yield f"{source.module} takes numba from {name}"
 
 

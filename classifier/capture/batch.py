@@ -15,9 +15,9 @@ BATCH_FRAMES = 12288  # frames listed at a time, unless the caller says otherwis
 class Batch:
     """Frames in the order in which they were captured; valid until the next batch is asked for.
 
-    `buffer` u1[n], read-only, one-dimensional, contiguous; `listed` records.FRAME[m], of which the first `count`, at least one,
-    are the frames, with offsets into `buffer`. The array is the same for each batch of a source, and handed on whole: to cut
-    it, and to find out what the piece is, took a fifth of a millisecond where Python's memory was not in the cache.
+    `buffer` u1[n], read-only, one-dimensional, contiguous; `listed` records.FRAME[m]: the first `count`, at least one, are the
+    frames, with offsets into `buffer`. The array is the same for each batch of a source, and handed on whole: to cut it, and
+    to find out what the piece is, took a fifth of a millisecond where Python's memory was not in the cache.
     """
 
     buffer: np.ndarray

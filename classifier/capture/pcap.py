@@ -98,13 +98,13 @@ class PcapReader:
         """Answer what stopped the kernel; False if there is nothing more to list."""
         if self._reason is not None:
             return False
-        where = f"record {self._records + 1} at offset {self._window.offset}"
-        if self._status == BAD_CAPTURED_LENGTH:
-            self._reason = f"is damaged at {where} (captured length over {MAXIMUM_CAPTURED_OCTETS})"
-            return False
-        if self._window.fill():
+        damaged = self._status == BAD_CAPTURED_LENGTH
+        if not damaged and self._window.fill():
             return True
-        if self._window.stream.problem:
+        where = f"record {self._records + 1} at offset {self._window.offset}"
+        if damaged:
+            self._reason = f"is damaged at {where} (captured length over {MAXIMUM_CAPTURED_OCTETS})"
+        elif self._window.stream.problem:
             self._reason = f"{self._window.stream.problem} ({where})"
         elif self._window.held_octets:
             self._reason = f"ends inside {where}"

@@ -45,7 +45,7 @@ class Window:
         self.end = 0
         self._front_offset = 0
         self._capacity_octets = capacity_octets
-        self._views: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._views: dict[int, tuple[np.ndarray, np.ndarray, memoryview]] = {}
         self._use(np.empty(capacity_octets, np.uint8))
         self._ahead: ReadAhead | None = None
         self._octets_read = 0
@@ -62,9 +62,8 @@ class Window:
                 self._views.clear()
             view = octets.view()
             view.flags.writeable = False
-            known = self._views[id(octets)] = octets, view
-        self._octets, self.view = known
-        self._memory = memoryview(octets)
+            known = self._views[id(octets)] = octets, view, memoryview(octets)
+        self._octets, self.view, self._memory = known
 
     @property
     def offset(self) -> int:

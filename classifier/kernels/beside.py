@@ -62,9 +62,23 @@ class Beside:
                 pipe.close()
 
 
-def begin(fingerprint: str, kind: BundleKind, modules: Collection[str], symbols: Collection[str]) -> Beside | None:
-    """Let another process compile, if there is a processor for it and it can be had."""
+_begun: dict[BundleKind, Beside | None] = {}
+
+
+def begin(fingerprint: str, kind: BundleKind, modules: Collection[str], symbols: Collection[str]) -> None:
+    """Let another process compile, if there is a processor for it and it can be had, and if none did for this kind."""
+    if kind in _begun:
+        return
+    _begun[kind] = None
     if len(os.sched_getaffinity(0)) > 1:
         with contextlib.suppress(OSError):
-            return Beside(fingerprint, kind, modules, symbols)
-    return None
+            _begun[kind] = Beside(fingerprint, kind, modules, symbols)
+
+
+def objects(kind: BundleKind) -> bytes:
+    """The object file of what is apart for this kind; empty where no process makes it, or made it for somebody else."""
+    process = _begun.get(kind)
+    if process is None:
+        return b""
+    _begun[kind] = None
+    return process.objects()

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 
 import numba
 from llvmlite import binding, ir
-from numba.core import compiler, cpu, event, typed_passes, untyped_passes
+from numba.core import compiler, cpu, typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.np import arrayobj
 
-from classifier.kernels import beside
+from classifier.kernels import beside, shortcuts
 from classifier.kernels.bundle_type import array_of, numba_type
 from classifier.kernels.parts import APART, ENTRY, ENTRY_WORDS, TABLES, BundleKind, Part
 
@@ -87,7 +87,7 @@ def _index(context, builder, kind, index, _octets):
 
 
 arrayobj.fix_integer_index = _index
-event.broadcast = lambda _event: None  # nobody listens to what happens in the compiler
+shortcuts.take()
 
 
 def _dispatcher(function, inlined: bool = False):
@@ -118,7 +118,6 @@ def _made(part: Part):
 
 
 _apart: dict[str, Part] = {}
-_processes: dict[BundleKind, beside.Beside | None] = {}
 
 
 def _make_all(namespaces: list[dict]) -> None:
@@ -131,19 +130,13 @@ def _make_all(namespaces: list[dict]) -> None:
                     _apart[value.symbol] = value
 
 
-def compile_kernel(function, kinds: list, namespaces: list[dict], first: str) -> tuple[tuple, list[bytes]]:
+def compile_kernel(function, kinds: list, namespaces: list[dict]) -> tuple[tuple, list[bytes]]:
     """((whether it gives a tuple, the kinds of its results), object files) of a kernel for arguments of these kinds.
 
     A kind is the name of a numba type of a whole number, a tuple (dtype, dimensions, writable) or a BundleKind.
-    `namespaces`: of the modules in whose globals helpers stand. `first`: the fingerprint of the sources if all kernels are
-    about to be compiled, else empty.
+    `namespaces`: of the modules in whose globals helpers stand.
     """
-    bundle = next((kind for kind in kinds if isinstance(kind, BundleKind) and kind[0] == TABLES), None)
     _make_all(namespaces)
-    if _apart and bundle is not None and bundle not in _processes and first:
-        # What is apart is needed by this kernel, or by one that follows.
-        modules = {part.function.__module__ for part in _apart.values()}
-        _processes[bundle] = beside.begin(first, bundle, modules, set(_apart))
     signature = tuple(numba_type(kind) for kind in kinds)
     with _no_garbage():
         dispatcher = _dispatcher(function)
@@ -154,9 +147,8 @@ def compile_kernel(function, kinds: list, namespaces: list[dict], first: str) ->
         code, needed = _object_code(library, [compiled.library], {ENTRY})
     objects = [code]
     if needed:
-        process = _processes.get(bundle)
-        _processes[bundle] = None
-        objects.append((process and process.objects()) or compile_apart(bundle, namespaces)[1])
+        bundle = next(kind for kind in kinds if isinstance(kind, BundleKind) and kind[0] == TABLES)
+        objects.append(beside.objects(bundle) or compile_apart(bundle, namespaces)[1])
     return results, objects
 
 

@@ -106,8 +106,8 @@ def copy_label(data, start, octets, scratch, at):
 
 @helper
 def question_kind(data, start, end):
-    """Type of the question where it is one that asks for addresses, else 0. Its name is only stepped over: it holds no pointer,
-    as nothing stands before it."""
+    """Type of the question where it asks for addresses, else 0. Its name is only stepped over: it holds no pointer, as nothing
+    stands before it that one could point to."""
     position = start + HEADER_OCTETS
     while end - position > 4 and u8(data, position) != 0:
         position += u8(data, position) + 1

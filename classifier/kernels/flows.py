@@ -59,9 +59,7 @@ def flow_of(tables, packet):
     backward = other | unlike(flow, b_high, b_low, b_port, a_high, a_low, a_port)
     if min(forward, backward) == NOTHING:
         return 2 * place + (forward != NOTHING)
-    return find_flow(
-        tables, packet.tag, packet.version, a_high, a_low, a_port, b_high, b_low, b_port, packet.protocol
-    )
+    return find_flow(tables, packet.tag, packet.version, a_high, a_low, a_port, b_high, b_low, b_port, packet.protocol)
 
 
 @helper

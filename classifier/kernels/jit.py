@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from classifier.kernels.bundle import Bundle
-from classifier.kernels.parts import ENTRY, ENTRY_WORDS, Part, array_kind
+from classifier.kernels.parts import ENTRY, ENTRY_WORDS, TABLES, BundleKind, Part, array_kind
 
 JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 BOUNDS_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
@@ -114,11 +114,26 @@ def apart(*kinds):
     return lambda function: _part(function, False, apart=() if BOUNDS_CHECKED else kinds)
 
 
+_apart: list[Part] = []
+
+
 def _part(function, is_intrinsic: bool, inlined: bool = False, apart: tuple = ()):
     if JIT_DISABLED:
         return function
     _namespaces[id(function.__globals__)] = function.__globals__
-    return Part(function, is_intrinsic, inlined, apart)
+    part = Part(function, is_intrinsic, inlined, apart)
+    if apart:
+        _apart.append(part)
+    return part
+
+
+def expect(tables: BundleKind) -> None:
+    """Kernels will be called with tables of this kind: on a first run, another process begins with what is apart."""
+    if _apart and not COMPILED_BEFORE:
+        from classifier.kernels import beside
+
+        modules = {part.function.__module__ for part in _apart}
+        beside.begin(CACHE_DIRECTORY.name, tables, modules, {part.symbol for part in _apart})
 
 
 def namespaces() -> list[dict]:
@@ -219,10 +234,12 @@ def _code(function, kinds: list):
         path = CACHE_DIRECTORY / name
         content = _read(path)
         if content is None:
+            for kind in kinds:
+                if isinstance(kind, BundleKind) and kind[0] == TABLES:
+                    expect(kind)
             from classifier.kernels import compiling
 
-            first = "" if COMPILED_BEFORE else CACHE_DIRECTORY.name
-            results, objects = compiling.compile_kernel(function, kinds, namespaces(), first)
+            results, objects = compiling.compile_kernel(function, kinds, namespaces())
             head = json.dumps([*results, [len(each) for each in objects]])
             content = b"".join([head.encode(), b"\n", *objects])
             _write(path, content)

@@ -14,6 +14,7 @@ import numpy as np
 
 from classifier.errors import ConservationError
 from classifier.kernels.bindings import CHANGES
+from classifier.kernels.jit import expect
 from classifier.kernels.meter import decode_frames, meter_packets
 from classifier.kernels.ranges import Ranges
 from classifier.kernels.signatures import Lookup
@@ -140,6 +141,7 @@ class Meter:
             link_binding=link_binding,
             blocked_applications=blocked_applications,
         )
+        expect(self._tables.kind)
         self._watcher = watcher
         self._blocks = blocked_applications > 0
         self._packets = make_packets(DECODED_FRAMES_WATCHED if watcher else DECODED_FRAMES)
