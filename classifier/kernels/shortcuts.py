@@ -5,7 +5,7 @@ The code that comes out is the same, instruction by instruction. A first run too
 
 from __future__ import annotations
 
-from numba.core import compiler_machinery, event, ir, targetconfig, types
+from numba.core import event, ir, targetconfig, types
 
 _WITHOUT_VARIABLES = {bool, float, int, str, type(None), ir.Loc}
 
@@ -52,6 +52,4 @@ def take() -> None:
     ir.Inst._rec_list_vars = _variables
     targetconfig.TargetConfig.values = _values
     types.Function.get_call_type = _known_call_type
-    # After each pass numba looks whether it kept to the rules, and how long variables live now: that is needed once.
-    compiler_machinery.PassManager._ENFORCING = False
     event.broadcast = lambda _event: None  # nobody listens to what happens in the compiler

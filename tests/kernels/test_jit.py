@@ -219,6 +219,34 @@ def test_what_lies_in_the_working_directory_is_not_run(script):
     assert not (here / "was_run").exists()
 
 
+SHORTCUTS = """
+import sys
+import numpy as np
+
+if sys.argv[1] == "without":
+    from classifier.kernels import shortcuts
+    shortcuts.take = lambda: None
+from classifier.kernels.pcap_index import index_pcap
+from classifier.records import FRAME
+
+octets = np.zeros(64, np.uint8)
+octets.flags.writeable = False
+print(index_pcap(octets, 0, 64, False, 1, 0, 1, np.zeros(9, FRAME).view(np.recarray)))
+print(sys.modules["numba.core.types"].Function.get_call_type.__module__)
+"""
+
+
+def test_the_shortcuts_through_numba_change_nothing_in_the_code(script):
+    script.write_text(SHORTCUTS)
+    codes = {}
+    for which, told in (("without", "numba.core.types.functions"), ("with", "classifier.kernels.shortcuts")):
+        assert answer(script, place=which) == ["(4, 64, 1)", told]
+        (path,) = kept(script)
+        codes[which] = path.read_bytes()
+        path.unlink()
+    assert codes["with"] == codes["without"]
+
+
 def test_indices_from_the_end_are_found_where_bounds_are_checked(script):
     """Compiled without the check they are not understood: no kernel may have one."""
     process = start(script, NUMBA_BOUNDSCHECK="1", place="-1")
