@@ -131,20 +131,23 @@ class SubscriberUsages(Sequence[SubscriberUsage]):
 
 
 def sums_by_key(key: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct values of `key` [n] in order, and for each the sums of its columns of `values` [..., n]."""
+    """The distinct values of `key` [n] in order, and for each the sums of its columns of `values` [columns, n]."""
     if (key[1:] > key[:-1]).all():
         return key, values
     order = np.argsort(key)
     key = key[order]
     _, starts = _runs(key)
-    return key[starts], _sums(values[..., order], starts)
+    return key[starts], _sums(values[:, order], starts)
 
 
 def _sums(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Sums of the runs that begin at `starts`, the first of them at 0, of i8[..., n]. As `np.add.reduceat`, which takes longer
-    where most runs are short."""
-    so_far = values.cumsum(axis=-1)[..., np.append(starts[1:], values.shape[-1]) - 1] if len(starts) else values
-    return np.diff(so_far, axis=-1, prepend=0)
+    """Sums of the runs that begin at `starts`, the first of them at 0, of i8[columns, n], a column at a time as they may be
+    large. As `np.add.reduceat`, which takes longer where most runs are short."""
+    lasts = np.append(starts, values.shape[1])[1:] - 1
+    sums = np.empty((len(values), len(lasts)), np.int64)
+    for column, its in zip(values, sums, strict=True):
+        its[:] = np.diff(column.cumsum()[lasts], prepend=0)
+    return sums
 
 
 def _runs(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -178,7 +181,7 @@ def _ranks(names: Sequence[str]) -> np.ndarray:
 def _because(place: np.ndarray, reason: np.ndarray, octets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Why octets are charged, by the place they go to: (first entry of each place and the end, reason, octets)."""
     charged = np.flatnonzero(reason >= 0)
-    key, sums = sums_by_key(place[charged] * len(REASONS) + reason[charged], octets[charged])
+    key, (sums,) = sums_by_key(place[charged] * len(REASONS) + reason[charged], octets[np.newaxis, charged])
     places, reasons = np.divmod(key, len(REASONS))
     order = _most_first(places, sums, _ranks(REASONS)[reasons])
     first = np.searchsorted(places, np.arange(place.max(initial=-1) + 2))
