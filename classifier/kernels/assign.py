@@ -12,7 +12,7 @@ from classifier.kernels.bindings import is_subscriber
 from classifier.kernels.blocking import is_blocked, is_fragment_blocked
 from classifier.kernels.connections import begins_connection
 from classifier.kernels.deliver import deliver, take_part
-from classifier.kernels.flows import end_flow, end_if_handed_on, find_flow, flow_of, flow_tag, open_flow
+from classifier.kernels.flows import end_flow, end_if_handed_on, find_flow, flow_tag, open_flow
 from classifier.kernels.fragments import find_fragment, first_fragment, fragment_home, later_fragment
 from classifier.kernels.http_follow import follow_octets, follow_segment
 from classifier.kernels.inspect import answer, close_inspection, expected_sequence, inspect_fragment, inspect_segment
@@ -41,7 +41,18 @@ def meter_packet(tables, buffer, packet, plain):
 
     `plain`: `meter_middle` may account for it.
     """
-    match = flow_of(tables, packet)
+    match = find_flow(
+        tables,
+        packet.tag,
+        packet.version,
+        packet.source_high,
+        packet.source_low,
+        packet.source_port,
+        packet.destination_high,
+        packet.destination_low,
+        packet.destination_port,
+        packet.protocol,
+    )
     if match < 0 or not plain or not meter_middle(tables, buffer, packet, match):
         meter_step_by_step(tables, buffer, packet, match)
 

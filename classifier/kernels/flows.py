@@ -45,24 +45,6 @@ def flow_tag(seed, a_high, a_low, a_port, b_high, b_low, b_port, protocol):
 
 
 @hot
-def flow_of(tables, packet):
-    """`find_flow` for the ends of a packet. The flow is nearly always at home, so that one look is enough."""
-    entry = tables.flow_index[packet.tag & tables.state[0].index_mask]
-    if entry == NOTHING:
-        return -1
-    place = np.int64(entry & LOW_HALF) - 1
-    flow = tables.flows[place]
-    a_high, a_low, a_port = packet.source_high, packet.source_low, packet.source_port
-    b_high, b_low, b_port = packet.destination_high, packet.destination_low, packet.destination_port
-    other = np.uint64((flow.protocol ^ packet.protocol) | (flow.version ^ packet.version))
-    forward = other | unlike(flow, a_high, a_low, a_port, b_high, b_low, b_port)
-    backward = other | unlike(flow, b_high, b_low, b_port, a_high, a_low, a_port)
-    if min(forward, backward) == NOTHING:
-        return 2 * place + (forward != NOTHING)
-    return find_flow(tables, packet.tag, packet.version, a_high, a_low, a_port, b_high, b_low, b_port, packet.protocol)
-
-
-@helper
 def find_flow(tables, tag, version, a_high, a_low, a_port, b_high, b_low, b_port, protocol):
     """2 * place + (1 if `a` is the flow's server) of the flow between two ends, or -1."""
     mask = tables.state[0].index_mask

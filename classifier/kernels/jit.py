@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from classifier.kernels.bundle import Bundle
-from classifier.kernels.parts import ENTRY, ENTRY_WORDS, TABLES, BundleKind, Part, array_kind
+from classifier.kernels.parts import ENTRY, ENTRY_WORDS, BundleKind, Part, array_kind
 
 JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 BOUNDS_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
@@ -82,6 +82,7 @@ def __getattr__(name: str):
 
 
 _namespaces: dict[int, dict] = {}  # of the modules in which helpers and kernels were made
+_apart: list[Part] = []
 
 
 def helper(function):
@@ -114,9 +115,6 @@ def apart(*kinds):
     return lambda function: _part(function, False, apart=() if BOUNDS_CHECKED else kinds)
 
 
-_apart: list[Part] = []
-
-
 def _part(function, is_intrinsic: bool, inlined: bool = False, apart: tuple = ()):
     if JIT_DISABLED:
         return function
@@ -128,7 +126,10 @@ def _part(function, is_intrinsic: bool, inlined: bool = False, apart: tuple = ()
 
 
 def expect(tables: BundleKind) -> None:
-    """Kernels will be called with tables of this kind: on a first run, another process begins with what is apart."""
+    """Kernels will be called with tables of this kind: on a first run, another process begins with what is apart.
+
+    Where nobody says so, it is compiled here when a kernel needs it.
+    """
     if _apart and not COMPILED_BEFORE:
         from classifier.kernels import beside
 
@@ -234,9 +235,6 @@ def _code(function, kinds: list):
         path = CACHE_DIRECTORY / name
         content = _read(path)
         if content is None:
-            for kind in kinds:
-                if isinstance(kind, BundleKind) and kind[0] == TABLES:
-                    expect(kind)
             from classifier.kernels import compiling
 
             results, objects = compiling.compile_kernel(function, kinds, namespaces())

@@ -175,6 +175,8 @@ RUNNER = """
 import os
 import sys
 import numpy as np
+from classifier.kernels import jit
+from classifier.kernels.bundle import Bundle
 from counting import Tables, count
 
 {change}
@@ -184,7 +186,9 @@ if {is_first}:
     from classifier.kernels import compiling
     made_here = compiling.compile_apart
     compiling.compile_apart = lambda *arguments: print("here") or made_here(*arguments)
-print(count(Tables(np.array([3, 5])), 1, 2), "numba" in sys.modules)
+tables = Bundle(Tables(np.array([3, 5])))
+jit.expect(tables.kind)
+print(count(tables, 1, 2), "numba" in sys.modules)
 """
 
 
