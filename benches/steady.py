@@ -29,7 +29,7 @@ def list_frames(path: str) -> int:
     frames = 0
     with open_capture(path) as capture:
         for batch in capture:
-            frames += len(batch.frames)
+            frames += batch.count
     return frames
 
 
