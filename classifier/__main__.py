@@ -2,6 +2,6 @@
 
 import sys
 
-from classifier.cli.main import main
+from classifier.cli.main import command
 
-sys.exit(main())
+sys.exit(command())

@@ -7,9 +7,11 @@ Nobody sees a traceback who did not ask for one. Exit status (contract): 0 done,
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import classifier
 from classifier.cli import campaign, doctor, flows, lab, programmes, rate, replay, report, run, settle, signatures
@@ -21,6 +23,33 @@ EXIT_INTERRUPTED = 128 + 2  # SIGINT
 EXIT_BROKEN_PIPE = 128 + 13  # SIGPIPE
 EXIT_DEFECT = 70  # sysexits.h: EX_SOFTWARE
 DEBUG_VARIABLE = "FREEFLOW_DEBUG"
+
+
+def command() -> int:
+    """`main` in a process of its own, which ends with it.
+
+    Linux takes a process's memory back in 6 ms. Python would first take all that is in it apart, in 60 to 80: here it has
+    nothing more to do once its threads have ended, exit handlers have run (of these the first registered is the last to run)
+    and what was printed is out.
+    """
+    status = None
+
+    def end() -> None:
+        if status is not None and _is_out(sys.stdout) and _is_out(sys.stderr):
+            os._exit(status)
+
+    atexit.register(end)
+    status = main()
+    return status
+
+
+def _is_out(stream: TextIO | None) -> bool:
+    try:
+        if stream is not None:
+            stream.flush()
+    except (OSError, ValueError):
+        return False  # Python has its own words and exit status for that
+    return True
 
 
 def main(argv: Sequence[str] | None = None) -> int:
