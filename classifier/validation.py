@@ -2,20 +2,17 @@
 
 Rules of this file: it knows no key of any file. A problem is one line, `file: key: what; mend`. The checks are
 pydantic's engine (`pydantic_core`) with its schemas written out: models of the `pydantic` package would cost every
-command another 140 ms of imports.
+command another 140 ms of imports. The engine itself, and TOML's reader, are imported where there is a file to check.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-
-from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 
 Network = IPv4Network | IPv6Network
 Location = tuple[str | int, ...]
@@ -62,6 +59,8 @@ def checked(convert: Callable[[str], object], schema: dict = TEXT) -> dict:
         try:
             return convert(value)
         except ValueError as error:
+            from pydantic_core import PydanticCustomError
+
             raise PydanticCustomError("freeflow", "{what}", {"what": str(error)}) from None
 
     return {"type": "function-after", "function": {"type": "no-info", "function": call}, "schema": schema}
@@ -87,7 +86,12 @@ class Checker:
 
     def __init__(self, schema: dict) -> None:
         self.schema = schema
-        self.validator = SchemaValidator(schema)
+
+    @cached_property
+    def _validate(self) -> Callable[[dict], dict]:
+        from pydantic_core import SchemaValidator
+
+        return SchemaValidator(self.schema).validate_python
 
     def check(self, file: Path | str, content: dict, problems: list[str], fill: dict | None = None) -> dict | None:
         """The converted table, without what is wrong in it; each mistake is added to `problems`.
@@ -95,20 +99,24 @@ class Checker:
         `fill` stands in for required keys that are missing or wrong, so that what remains can still be compared with
         other files. None where even that cannot be read.
         """
+        from pydantic_core import ValidationError
+
         try:
-            return self.validator.validate_python(content)
+            return self._validate(content)
         except ValidationError as error:
             errors = error.errors(include_url=False)
         problems.extend(f"{file}: {_describe(self.schema, error)}" for error in errors)
         rest = {**(fill or {}), **_without(content, [error["loc"] for error in errors])}
         try:
-            return self.validator.validate_python(rest)
+            return self._validate(rest)
         except ValidationError:
             return None
 
 
 def read_toml(path: Path, problems: list[str]) -> dict | None:
     """The file's content, or None with the reason added to `problems`."""
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -141,6 +149,8 @@ def network(text: str) -> Network:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that is most like `word`, or None where none is."""
+    import difflib
+
     return next(iter(difflib.get_close_matches(word.lower(), list(known), 1, 0.5)), None)
 
 

@@ -9,23 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import classifier
 from classifier.catalogue.check import cross_check
 from classifier.catalogue.files import read_application
+from classifier.catalogue.folders import APPLICATIONS, BUILTIN, KINDS, PROGRAMMES, folder_path, signature_files
 from classifier.catalogue.programme_files import read_programme
 from classifier.catalogue.records import Application, Catalogue, Programme
 from classifier.errors import ConfigurationError
 from classifier.validation import did_you_mean
 
-BUILTIN = "builtin"
-_KINDS: tuple[tuple[str, Callable], ...] = (("apps", read_application), ("programmes", read_programme))
-
-
-def builtin_folder() -> Path:
-    """The folder that ships with freeflow: inside the package when installed, beside it in a source tree."""
-    package = Path(classifier.__file__).resolve().parent
-    installed = package / "signatures"
-    return installed if installed.is_dir() else package.parent / "signatures"
+_READERS: dict[str, Callable] = {APPLICATIONS: read_application, PROGRAMMES: read_programme}
 
 
 def load_catalogue(folders: Sequence[Path | str] = (BUILTIN,)) -> Catalogue:
@@ -34,14 +26,13 @@ def load_catalogue(folders: Sequence[Path | str] = (BUILTIN,)) -> Catalogue:
     Raises ConfigurationError with one line per mistake: every mistake of every file, and between files.
     """
     problems: list[str] = []
-    merged: dict[str, dict[str, Application | Programme]] = {"apps": {}, "programmes": {}}
+    merged: dict[str, dict[str, Application | Programme]] = {kind: {} for kind in KINDS}
     unread: set[str] = set()
     for folder in folders:
-        path = builtin_folder() if folder == BUILTIN else Path(folder)
+        path = folder_path(folder)
         for kind, records in _read_folder(path, problems, unread).items():
             merged[kind] |= records
-    applications = tuple(merged["apps"][name] for name in sorted(merged["apps"]))
-    programmes = tuple(merged["programmes"][name] for name in sorted(merged["programmes"]))
+    applications, programmes = (tuple(merged[kind][name] for name in sorted(merged[kind])) for kind in KINDS)
     problems.extend(cross_check(applications, programmes, unread))
     if problems:
         raise ConfigurationError(problems)
@@ -54,13 +45,13 @@ def load_programmes(folder: Path | str, known_applications: Iterable[str]) -> tu
     They may cover `known_applications`, and what has a file under `apps/` beside them. Raises ConfigurationError with one line
     per mistake.
     """
-    path = builtin_folder() if folder == BUILTIN else Path(folder)
-    inside = path / "programmes" if (path / "programmes").is_dir() else path
+    path = folder_path(folder)
+    inside = path / PROGRAMMES if (path / PROGRAMMES).is_dir() else path
     problems: list[str] = []
     found = _read_files(inside, read_programme, problems, set())
     if not found and not problems:
         problems.append(f"{folder}: no programmes in it; name a folder with their files, or with programmes/ in it")
-    known = sorted({*known_applications, *(file.stem for file in (path / "apps").glob("*.toml"))})
+    known = sorted({*known_applications, *(file.stem for file in signature_files(path / APPLICATIONS))})
     for programme in found.values():
         for name in () if programme.applications == "*" else programme.applications:
             if name not in known:
@@ -77,9 +68,9 @@ def _read_folder(path: Path, problems: list[str], unread: set[str]) -> dict[str,
     if not path.is_dir():
         problems.append(f"{path}: no such folder; name one with apps/ and programmes/ in it")
         return found
-    if not any((path / kind).is_dir() for kind, _ in _KINDS):
+    if not any((path / kind).is_dir() for kind in KINDS):
         problems.append(f"{path}: neither apps/ nor programmes/ in it; put the files into these")
-    for kind, read in _KINDS:
+    for kind, read in _READERS.items():
         found[kind] = _read_files(path / kind, read, problems, unread)
     return found
 
@@ -87,7 +78,7 @@ def _read_folder(path: Path, problems: list[str], unread: set[str]) -> dict[str,
 def _read_files(folder: Path, read: Callable, problems: list[str], unread: set[str]) -> dict:
     """The records of the files in a folder by name. The names of files that give no record go into `unread`."""
     records: dict[str, Application | Programme] = {}
-    for file in sorted(folder.glob("*.toml")):
+    for file in signature_files(folder):
         record = read(file, problems)
         if record is None:
             unread.add(file.stem)

@@ -19,14 +19,14 @@ from classifier.errors import ConfigurationError, FreeflowError
 from classifier.gateway.findings import FAULT, OK, WARNING, Finding
 from classifier.gateway.machine import ledger_access_findings, machine_findings
 from classifier.gateway.plan import Plan, load_plan
-from classifier.kernels.jit import CACHE_DIRECTORY, COMPILED_BEFORE
+from classifier.kernels import cache
+from classifier.kernels.jit import COMPILED_BEFORE
 from classifier.ledger.check import ledger_problems
 
 LIST_AGE = timedelta(days=365)
 # A ledger of a million rows an interval takes some 20 MB each; below this a day may not fit.
 ROOM_OCTETS = 1 << 30
 SHOWN = 5
-TEMPORARY_CACHE = "freeflow-kernels-"  # what kernels.jit makes where no folder can be written
 
 
 def examine(config: str | None, ledger: Path | None, interface: str | None, today: date) -> list[Finding]:
@@ -50,17 +50,15 @@ def examine(config: str | None, ledger: Path | None, interface: str | None, toda
 
 
 def _kernels() -> Iterator[Finding]:
-    if CACHE_DIRECTORY.parent.name.startswith(TEMPORARY_CACHE):
+    if cache.ROOT.name.startswith(cache.TEMPORARY_ROOT):
         mend = (
             "every start compiles for half a minute or more; let FREEFLOW_CACHE_DIR name a folder that can be written"
         )
         yield Finding(WARNING, "kernels", f"compiled ones cannot be kept: {mend}")
     elif COMPILED_BEFORE:
-        yield Finding(OK, "kernels", f"compiled, in {CACHE_DIRECTORY.parent}")
+        yield Finding(OK, "kernels", f"compiled, in {cache.ROOT}")
     else:
-        yield Finding(
-            OK, "kernels", f"the first run will compile them for half a minute or more, into {CACHE_DIRECTORY.parent}"
-        )
+        yield Finding(OK, "kernels", f"the first run will compile them for half a minute or more, into {cache.ROOT}")
 
 
 def _ciphers() -> Iterator[Finding]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from classifier.catalogue.compile import compile_catalogue
-from classifier.catalogue.load import builtin_folder, load_catalogue
+from classifier.catalogue.cached import compiled_catalogue
+from classifier.catalogue.folders import builtin_folder
 from classifier.catalogue.records import Catalogue, Programme
 from classifier.configuration import Configuration, load_configuration
 from classifier.errors import ConfigurationError
@@ -77,7 +77,7 @@ def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_n
     """
     configuration = load_configuration(config)
     gateway = configuration.gateway
-    catalogue = load_catalogue(gateway.signatures)
+    catalogue, lookup = compiled_catalogue(gateway.signatures, gateway.trusted_resolvers)
     subscribers = ()
     if gateway.subscribers is not None:
         subscribers = load_subscribers(gateway.subscribers, bound=configuration.binds_addresses)
@@ -103,7 +103,7 @@ def load_plan(config: str | None, *, zero_rate: Sequence[str] = (), subscriber_n
         catalogue=catalogue,
         subscribers=tuple(subscribers),
         programmes=tuple(programmes),
-        lookup=compile_catalogue(catalogue, gateway.trusted_resolvers),
+        lookup=lookup,
         subscriber_ranges=compile_subscribers(networks, subscribers),
         limits=Limits(
             flows=flows.capacity,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from classifier.catalogue.records import Programme
+from classifier.distinct import distinct
 from classifier.errors import ConfigurationError
 from classifier.gateway.subscriber_usage import SubscriberUsages, sums_by_key
 from classifier.metering.meter import MeterTotals
@@ -142,10 +143,11 @@ class Tally:
         """The programmes that paid for something, by name."""
         used = []
         exhausted = Counter(place for _, place in self._exhausted)
-        for place in np.unique(columns["programme"][columns["programme"] >= 0]):
+        paying = columns["programme"][columns["programme"] >= 0]
+        for place in distinct(paying, len(self._programmes_by_place))[0]:
             rows = columns["programme"] == place
             programme = self._programmes_by_place[place]
-            subscribers = np.unique(columns["subscriber"][rows]).size
+            subscribers = 1 + np.count_nonzero(np.diff(columns["subscriber"][rows]))  # sorted: the key begins with them
             paid = int(octets[rows].sum())
             used_up = exhausted[place]
             used.append(ProgrammeUsage(programme.name, programme.payer, paid, subscribers, used_up))
@@ -159,6 +161,6 @@ def _part(columns: dict[str, np.ndarray], volumes: np.ndarray, part: int) -> Vol
 
 def octets_by_reason(reason: np.ndarray, octets: np.ndarray) -> tuple[tuple[str, int], ...]:
     """(reason, octets) of what is charged, most octets first; `reason` are places in REASONS or -1."""
-    found = np.unique(reason[reason >= 0]).tolist()
+    found = distinct(reason[reason >= 0], len(REASONS))[0].tolist()
     sums = [(REASONS[place], int(octets[reason == place].sum())) for place in found]
     return tuple(sorted(sums, key=lambda entry: (-entry[1], entry[0])))

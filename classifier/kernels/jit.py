@@ -8,7 +8,6 @@ the processor in it. Anything else is compiled anew.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import hashlib
@@ -18,19 +17,18 @@ import os
 import pickle
 import platform
 import struct
-import tempfile
 import weakref
 from pathlib import Path
 
 import numpy as np
 
+from classifier.kernels import cache
 from classifier.kernels.bundle import Bundle
 from classifier.kernels.parts import ENTRY, ENTRY_WORDS, BundleKind, Part, array_kind
 
 JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 BOUNDS_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
 
-DIGEST_OCTETS = 32
 WORD_MASK = 2**64 - 1
 SEEN = 32  # arguments of a kernel that are kept in mind
 OWNS_ITS_DATA = 0x4  # NPY_ARRAY_OWNDATA, numpy/ndarraytypes.h; of no concern to a kernel
@@ -50,20 +48,7 @@ def _fingerprint() -> str:
     return digest.hexdigest()
 
 
-def _cache_root() -> Path:
-    """Where compiled kernels are kept: the user's cache directory, or a private temporary one if that is read-only."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    root = Path(os.environ.get("FREEFLOW_CACHE_DIR") or os.path.join(home, "freeflow"))
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        if os.access(root, os.W_OK):
-            return root
-    except OSError:
-        pass
-    return Path(tempfile.mkdtemp(prefix="freeflow-kernels-"))
-
-
-CACHE_DIRECTORY = _cache_root() / _fingerprint()
+CACHE_DIRECTORY = cache.ROOT / _fingerprint()
 # Whether the first call will take a while: the meter's kernel is the last that a first run compiles.
 COMPILED_BEFORE = any(CACHE_DIRECTORY.glob("meter.meter_packets-*.kernel"))
 
@@ -233,42 +218,16 @@ def _code(function, kinds: list):
     name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}-{digest.hexdigest()}.kernel"
     if name not in _codes:
         path = CACHE_DIRECTORY / name
-        content = _read(path)
+        content = cache.read(path)
         if content is None:
             from classifier.kernels import compiling
 
             results, objects = compiling.compile_kernel(function, kinds, namespaces())
             head = json.dumps([*results, [len(each) for each in objects]])
             content = b"".join([head.encode(), b"\n", *objects])
-            _write(path, content)
+            cache.write(path, content)
         _codes[name] = _Code(content, len(kinds))
     return _codes[name]
-
-
-def _seal(path: Path, content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=DIGEST_OCTETS, salt=b"freeflow", key=path.name[-64:].encode()).digest()
-
-
-def _read(path: Path) -> bytes | None:
-    """What `_write` wrote; None where nothing is, or where it is not whole."""
-    try:
-        kept = path.read_bytes()
-    except OSError:
-        return None
-    content = kept[DIGEST_OCTETS:]
-    return content if kept[:DIGEST_OCTETS] == _seal(path, content) else None
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Keep it, whole or not at all; a cache that cannot be written costs the next run its time, and nothing else."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(_seal(path, content) + content)
-        os.replace(part, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            part.unlink()
 
 
 class _Exception(ctypes.Structure):

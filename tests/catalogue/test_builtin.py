@@ -8,7 +8,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from classifier.catalogue.load import builtin_folder, load_catalogue
+from classifier.catalogue.folders import builtin_folder
+from classifier.catalogue.load import load_catalogue
 from classifier.catalogue.rules import explain_address, explain_name
 
 PROMISED = (

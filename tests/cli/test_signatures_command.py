@@ -8,7 +8,7 @@ import tomllib
 import pytest
 from command import run
 
-from classifier.catalogue.load import builtin_folder
+from classifier.catalogue.folders import builtin_folder
 
 FILES = {
     file.stem: tomllib.loads(file.read_text("utf-8")) for file in sorted((builtin_folder() / "apps").glob("*.toml"))

@@ -8,7 +8,7 @@ import shutil
 import pytest
 from command import DAY_CONFIG, SMALL, mistakes, run
 
-from classifier.catalogue.load import builtin_folder
+from classifier.catalogue.folders import builtin_folder
 
 
 def refusal(capfd, *arguments):

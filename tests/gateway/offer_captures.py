@@ -13,7 +13,7 @@ from datetime import datetime
 from ipaddress import ip_address
 from zoneinfo import ZoneInfo
 
-from classifier.catalogue.load import builtin_folder
+from classifier.catalogue.folders import builtin_folder
 from classifier.gateway.plan import load_plan
 from classifier.gateway.replay import replay
 from classifier.ledger.read import LedgerReader
