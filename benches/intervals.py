@@ -13,7 +13,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -63,15 +63,13 @@ FREE = Programme(
 )
 PROGRAMMES = (
     FREE,
-    replace(
-        FREE,
+    FREE._replace(
         name="package",
         applications=NAMES[1:4],
         allowances=(Allowance(ALLOWANCE_OCTETS, "month"),),
         enrolment="required",
     ),
-    replace(
-        FREE,
+    FREE._replace(
         name="half",
         applications=NAMES[5:7],
         rate_percent=50,

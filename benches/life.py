@@ -12,7 +12,7 @@ All of it is drawn from `seed`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -81,9 +81,9 @@ def programmes(life: Life) -> tuple[Programme, ...]:
     made = []
     for programme in load_catalogue().programmes:
         if programme.name == "facebook-zero":
-            programme = replace(programme, starts=life.starts, ends=life.ends)
+            programme = programme._replace(starts=life.starts, ends=life.ends)
         elif programme.name == "alibaba-free-flow":
-            programme = replace(programme, tariff=Tariff("CNY", PRICE, ()))
+            programme = programme._replace(tariff=Tariff("CNY", PRICE, ()))
         made.append(programme)
     return tuple(made)
 

@@ -37,7 +37,7 @@ class Gateway:
 
     def __init__(self, path: Path, town: Town) -> None:
         offers = programmes(town.life)
-        catalogue = replace(load_catalogue(), programmes=offers)
+        catalogue = load_catalogue()._replace(programmes=offers)
         kept = tuple((one.name, one.payer, terms_text(one)) for one in offers)
         digest = catalogue_digest(catalogue)
         self._writer = LedgerWriter(path)

@@ -6,9 +6,9 @@ What the paths lead to is read by the rooms that own it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from classifier.errors import ConfigurationError
@@ -41,8 +41,7 @@ BLOCK_OCTETS_LEAST, BLOCK_OCTETS_STEP = 1 << 17, 1 << 16
 DEFAULT_DHCP_IDENTITY = ("mac", "duid")  # what servers always send back
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(NamedTuple):
     """`[gateway]`. `trusted_resolvers` empty: any server that answers the subscriber's own query.
 
     `dns_grace_seconds`: how long a DNS answer counts after its time to live, as clients keep what they have once looked up.
@@ -63,15 +62,13 @@ class Gateway:
         return ZoneInfo(self.timezone)
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(NamedTuple):
     """`[ledger]`. No path: nothing is kept."""
 
     path: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Flows:
+class Flows(NamedTuple):
     """`[flows]`: the flow table and how long a flow may be silent."""
 
     capacity: int = 1 << 20
@@ -82,8 +79,7 @@ class Flows:
     closed_seconds: int = 120  # RFC 9293, 3.4.2: the longest a late segment lives (MSL)
 
 
-@dataclass(frozen=True, slots=True)
-class Radius:
+class Radius(NamedTuple):
     """`[radius]`: whose accounting says which subscriber has an address. No servers: off.
 
     `secret_file` None: a request counts when the server has answered it. `identity`: the first that a request has is the
@@ -96,30 +92,26 @@ class Radius:
     idle_seconds: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Dhcp:
+class Dhcp(NamedTuple):
     """`[dhcp]`: whose leases, of IPv4 and IPv6, say it. No servers: off."""
 
     servers: tuple[Network, ...] = ()
     identity: tuple[str, ...] = DEFAULT_DHCP_IDENTITY
 
 
-@dataclass(frozen=True, slots=True)
-class Bindings:
+class Bindings(NamedTuple):
     """`[bindings]`: `capacity` addresses at a time, and as many names that the subscriber file does not have."""
 
     capacity: int = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
-class LinkBinding:
+class LinkBinding(NamedTuple):
     """`[link_binding]`: what a subscriber's packets have to come with besides the address. None: off."""
 
     by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
+class Capture(NamedTuple):
     """`[capture]`: the ring of `run`, `ring_blocks` times `block_octets`, and what of an interface is let into it.
 
     A block is metered when it is full or `block_timeout_ms` old. `direction`: one of DIRECTIONS, as the interface sees it.
@@ -132,18 +124,17 @@ class Capture:
     direction: str = "both"
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(NamedTuple):
     """Everything that `freeflow.toml` says. `file` is None where none was given."""
 
-    gateway: Gateway = field(default_factory=Gateway)
-    ledger: Ledger = field(default_factory=Ledger)
-    flows: Flows = field(default_factory=Flows)
-    radius: Radius = field(default_factory=Radius)
-    dhcp: Dhcp = field(default_factory=Dhcp)
-    bindings: Bindings = field(default_factory=Bindings)
-    link_binding: LinkBinding = field(default_factory=LinkBinding)
-    capture: Capture = field(default_factory=Capture)
+    gateway: Gateway = Gateway()
+    ledger: Ledger = Ledger()
+    flows: Flows = Flows()
+    radius: Radius = Radius()
+    dhcp: Dhcp = Dhcp()
+    bindings: Bindings = Bindings()
+    link_binding: LinkBinding = LinkBinding()
+    capture: Capture = Capture()
     file: Path | None = None
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -77,7 +76,7 @@ def make_ledger(path, hours: list[tuple[int, list[Used]]], run: Run = RUN, perio
     """A ledger with one run and an entry for each (begins_ns, rows)."""
     programmes = {*run.programmes, *(row.programme for _, rows in hours for row in rows if not row.reason)}
     with LedgerWriter(path) as writer:
-        writer.begin_run(replace(run, programmes=tuple(sorted(programmes))))
+        writer.begin_run(run._replace(programmes=tuple(sorted(programmes))))
         for begins_ns, rows in hours:
             writer.write(entry(writer, begins_ns, rows, allowances=(periods or {}).get(begins_ns, ())))
     return path

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -25,8 +24,7 @@ class Stream(Protocol):
     def readinto(self, target: memoryview) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """`octets[room : room + count]` of a buffer was read, `room` being free for what precedes it."""
 
     octets: np.ndarray

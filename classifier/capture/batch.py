@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from classifier.records import FRAME
 BATCH_FRAMES = 12288  # frames listed at a time, unless the caller says otherwise
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Frames in the order in which they were captured; valid until the next batch is asked for.
 
     `buffer` u1[n], read-only, one-dimensional, contiguous; `listed` records.FRAME[m]: the first `count`, at least one, are the

@@ -10,9 +10,9 @@ import errno
 import socket
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import NamedTuple
 
 from classifier.errors import InterfaceError
 
@@ -32,8 +32,7 @@ IPV6_SETTINGS = Path("/proc/sys/net/ipv6/conf")
 PRIVILEGE_MEND = "run as root, or give the process CAP_NET_RAW (systemd: AmbientCapabilities=CAP_NET_RAW)"
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(NamedTuple):
     """A network interface. `link_kind` is Linux's name for what it is: "veth", "bridge", "loopback", "ethernet" …"""
 
     index: int
@@ -132,8 +131,7 @@ def joining_offloads(name: str) -> tuple[str, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbourhood:
+class Neighbourhood(NamedTuple):
     """What of this host shares an interface's frames: the bridge or bond that it is a port of, the ports that it has itself,
     and the VLAN interfaces over it, each by name; `routes`: IPv4 or IPv6 packets are forwarded."""
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _LABEL = re.compile(r"[a-z0-9_-]*\*?[a-z0-9_-]*")
 _NAME_OCTETS_MAX = 253  # RFC 1035, 2.3.4, without the length octet and the root
 _LABEL_OCTETS_MAX = 63
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(NamedTuple):
     """A parsed pattern. `labels` from left to right."""
 
     text: str

@@ -6,9 +6,9 @@ host bits; dates stay as the file gives them, since only the operator's time zon
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from classifier.validation import Network
 
@@ -17,8 +17,7 @@ OPERATOR = "operator"  # the payer who owes nobody (contract)
 CHARGE, BLOCK = "charge", "block"
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
+class Application(NamedTuple):
     """One file under `apps/`. `services` are (protocol "tcp" or "udp", port of the server)."""
 
     name: str
@@ -34,16 +33,14 @@ class Application:
     file: str
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(NamedTuple):
     """What a programme gives to each subscriber: octets `per` "day", "month" or "once"."""
 
     octets: int
     per: str
 
 
-@dataclass(frozen=True, slots=True)
-class Eligibility:
+class Eligibility(NamedTuple):
     """A group of subscribers; what is None is not asked for."""
 
     operator: str | None
@@ -51,8 +48,7 @@ class Eligibility:
     plan: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Bonus:
+class Bonus(NamedTuple):
     """A further allowance in each of `months` months, the first being that in which the subscriber joined or enrolled.
 
     `since` is "joined" or "enrolled". `before`: only who had done so before this day; None: everyone.
@@ -64,16 +60,14 @@ class Bonus:
     before: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """The price of the megabytes (10^6 octets) beyond the step before, up to `up_to_megabytes`; None: of all the rest."""
 
     up_to_megabytes: int | None
     per_megabyte: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Tariff:
+class Tariff(NamedTuple):
     """What the payer owes an operator for a month's volume. `by_operator`: (operator, steps) of those with their own."""
 
     currency: str
@@ -85,8 +79,7 @@ class Tariff:
         return dict(self.by_operator).get(operator, self.steps)
 
 
-@dataclass(frozen=True, slots=True)
-class Programme:
+class Programme(NamedTuple):
     """One file under `programmes/`: an offer (accounting 3.1).
 
     `applications` is "*" or names. `starts` and `ends` (half-open; no end: None) are dates, meaning midnight in the
@@ -113,8 +106,7 @@ class Programme:
     on_exhausted: str = CHARGE
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(NamedTuple):
     """All applications and programmes, each sorted by name."""
 
     applications: tuple[Application, ...]

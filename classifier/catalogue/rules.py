@@ -5,16 +5,15 @@ Rules of this file: the order here is the whole decision. The arrays only make i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from classifier.catalogue.patterns import Pattern, fold_name, parse_pattern
 from classifier.catalogue.records import Catalogue
 from classifier.validation import Network
 
 
-@dataclass(frozen=True, slots=True)
-class DomainRule:
+class DomainRule(NamedTuple):
     """One pattern of one application. `anywhere`: names that it decides may answer from any address."""
 
     pattern: Pattern
@@ -23,8 +22,7 @@ class DomainRule:
     file: str
 
 
-@dataclass(frozen=True, slots=True)
-class AddressRule:
+class AddressRule(NamedTuple):
     """One prefix of one application's list; `own`: nobody else serves from it."""
 
     prefix: Network

@@ -7,7 +7,6 @@ a file lies is no part of it.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -62,11 +61,18 @@ def catalogue_digest(catalogue: Catalogue) -> str:
 
 
 def _fields(record: Application | Programme) -> dict:
-    fields = asdict(record)
+    fields = _described(record)
     del fields["file"]
     if fields.get("on_exhausted") == CHARGE:
         del fields["on_exhausted"]  # as in the ledgers of versions that knew nothing else
     return fields
+
+
+def _described(value: object) -> object:
+    """Records as dictionaries, whatever they are in."""
+    if hasattr(value, "_asdict"):
+        return {name: _described(one) for name, one in value._asdict().items()}
+    return [_described(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _text(value: object) -> str:

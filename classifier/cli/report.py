@@ -9,7 +9,7 @@ from pathlib import Path
 from classifier.cli.arguments import add_output, local, moment, new_command
 from classifier.cli.output import Output, say
 from classifier.errors import ConfigurationError
-from classifier.reports.ledger_report import GROUPINGS
+from classifier.reports.words import GROUPINGS
 
 EXAMPLE = """\
 example:

@@ -11,8 +11,8 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,8 +31,7 @@ PLACES_KEPT = 16
 DECODE_AHEAD_FROM_OCTETS = 1 << 20
 
 
-@dataclass(slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """`packets[:count]` (PACKET) of frames in `buffer`; `octets_read` of the file up to them."""
 
     packets: np.recarray

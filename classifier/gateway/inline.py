@@ -8,8 +8,7 @@ What there is no room for passes and is charged.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,8 +21,7 @@ from classifier.subscribers.load import BARRED as STATE_BARRED
 from classifier.subscribers.load import Subscriber
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(NamedTuple):
     """Where an in-line gateway stands: the names of its two interfaces. `fail_open`: Linux forwards when it has ended."""
 
     inside: str

@@ -11,10 +11,10 @@ from types import MappingProxyType
 import numpy as np
 
 from classifier.detection.flows import address_text
+from classifier.reports.rendering import joined
 
 BEYOND_LABEL = "(beyond the subscriber table)"
 NO_NAMES: Mapping[int, str] = MappingProxyType({})
-_DECIMAL = tuple(map(str, range(256)))
 
 
 def subscriber_labels(
@@ -36,8 +36,9 @@ def subscriber_labels(
 
 
 def _ipv4_texts(entries: np.ndarray) -> list[str]:
-    octets = entries["low"].astype(">u4").view(np.uint8).reshape(-1, 4)
-    return list(map(".".join, zip(*(map(_DECIMAL.__getitem__, column) for column in octets.T.tolist()), strict=True)))
+    first, second, third, fourth = entries["low"].astype(">u4").view(np.uint8).reshape(-1, 4).T
+    lines = joined((first, ".", second, ".", third, ".", fourth, "\n"), np.array([0, len(entries)]), "")
+    return str(lines).splitlines()
 
 
 def _ipv6_texts(entries: np.ndarray) -> list[str]:

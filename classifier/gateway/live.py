@@ -7,7 +7,7 @@ that a reload, a full disk or a reader of reports does keeps frames waiting for 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -150,7 +150,7 @@ class LiveRun:
         """The totals so far; what the ring dropped is a notice in it."""
         report = self._session.report()
         dropped = self._ring.statistics()[1]
-        return replace(report, notices=((DROPPED, dropped), *report.notices)) if dropped else report
+        return report._replace(notices=((DROPPED, dropped), *report.notices)) if dropped else report
 
     def glance(self, count: int) -> Glance:
         """What was rated until the last interval's end."""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from classifier.catalogue.records import Catalogue
-from classifier.catalogue.rules import domain_rules
 from classifier.errors import ConfigurationError
 from classifier.gateway.labels import BEYOND_LABEL
 from classifier.gateway.watching import AddressWatch
@@ -45,6 +44,8 @@ class ApplicationNumbers:
 
 
 def _rule_texts(catalogue: Catalogue) -> list[str]:
+    from classifier.catalogue.rules import domain_rules
+
     return [rule.pattern.text for rule in domain_rules(catalogue)]
 
 

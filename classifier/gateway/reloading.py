@@ -31,17 +31,17 @@ def held_back(plan: Plan, before: Plan) -> tuple[Plan, tuple[str, ...]]:
     for section, key in FIXED:
         now, then = getattr(configuration, section), getattr(before.configuration, section)
         if key is None and now != then:
-            configuration = replace(configuration, **{section: then})
+            configuration = configuration._replace(**{section: then})
             found.append(f"[{section}]")
         elif key is not None and getattr(now, key) != getattr(then, key):
-            configuration = replace(configuration, **{section: replace(now, **{key: getattr(then, key)})})
+            configuration = configuration._replace(**{section: now._replace(**{key: getattr(then, key)})})
             found.append(f"[{section}] {key}")
     lines = (f"{', '.join(found)}: takes a restart, and stays what it was",) if found else ()
     return _with(plan, before, configuration), lines
 
 
 def _with(plan: Plan, before: Plan, configuration: Configuration) -> Plan:
-    limits = replace(plan.limits, flows=before.limits.flows)
+    limits = plan.limits._replace(flows=before.limits.flows)
     return replace(plan, configuration=configuration, limits=limits, secret=before.secret)
 
 

@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from classifier.capture.batch import BATCH_FRAMES
 from classifier.capture.files import STANDARD_INPUT, CaptureFile, open_capture
 from classifier.capture.link_types import link_type_text
 from classifier.errors import LedgerError
 from classifier.gateway.decoding import meter_capture
-from classifier.gateway.keeping import run_of
 from classifier.gateway.plan import Plan
 from classifier.gateway.session import Outcome, Session
-from classifier.ledger.write import LedgerWriter
 from classifier.records import FlowRecord
+
+if TYPE_CHECKING:
+    from classifier.ledger.write import LedgerWriter
 
 # Told after each batch: octets read so far, octets to read or None where nobody knows.
 Progress = Callable[[int, int | None], None]
@@ -44,6 +46,9 @@ def replay(
         for _ in _feed(session, paths, batch_frames, workers, progress, problems):
             pass
         return Outcome(session.last_report(), tuple(problems))
+    from classifier.gateway.keeping import run_of
+    from classifier.ledger.write import LedgerWriter
+
     _check(paths, batch_frames)  # before a new ledger is made for nothing
     with LedgerWriter(ledger) as writer, writer.transaction():
         writer.begin_run(run_of("replay", plan))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -126,7 +125,7 @@ class _RunRates:
         self._ends_ns: dict[int, int] = {}
         if writer is not None:
             in_force = tuple((one.name, one.payer, terms_text(one)) for one in programmes)
-            writer.begin_run(replace(run, kind="rate", programmes=in_force))
+            writer.begin_run(run._replace(kind="rate", programmes=in_force))
             self._keeper = Keeper(
                 writer,
                 self._rater,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,29 +15,28 @@ from classifier.distinct import distinct
 from classifier.errors import ConservationError
 from classifier.gateway.calendar import FIRST_NS, Calendar, Calendars
 from classifier.gateway.gathering import Gathered
-from classifier.gateway.glances import Fullest, glance
-from classifier.gateway.inline import Gate
-from classifier.gateway.keeping import Keeper, LedgerAllowances
 from classifier.gateway.labels import subscriber_labels
 from classifier.gateway.numbering import ApplicationNumbers, SubscriberNumbers
 from classifier.gateway.plan import Plan
-from classifier.gateway.recognising import recognise
 from classifier.gateway.tally import Tally
-from classifier.ledger.backlog import Backlog
-from classifier.ledger.write import LedgerWriter
 from classifier.metering.meter import Meter, MeterTotals
-from classifier.metering.renewal import Renewal, renumbered_lookup, renumbered_ranges
 from classifier.rating.figures import Figures
 from classifier.rating.rate import Rater
 from classifier.records import FlowRecord, UsageReport
-from classifier.reports.glance import Glance
+
+if TYPE_CHECKING:  # a replay has no use for ledgers, gates and screens, and no time for them
+    from classifier.gateway.glances import Fullest
+    from classifier.gateway.inline import Gate
+    from classifier.gateway.keeping import Keeper, LedgerAllowances
+    from classifier.ledger.backlog import Backlog
+    from classifier.ledger.write import LedgerWriter
+    from classifier.reports.glance import Glance
 
 # Intervals whose figures of allowances are kept for `Session.glance`: who looks, looks at each, and a replay keeps few.
 ROUNDS_KEPT = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a run gives: its totals, and one line for each thing that was wrong with its input (exit status 1)."""
 
     report: UsageReport
@@ -75,7 +74,7 @@ class Session:
         self._gathered = Gathered()
         self._on_interval = on_interval
         self._rated: list[Figures] = []
-        self._fullest = Fullest()
+        self._fullest: Fullest | None = None
         self._watch = plan.watch()
         self._subscribers = SubscriberNumbers(plan.subscribers, self._watch)
         self._listed = self._names = self._subscribers.names
@@ -87,13 +86,9 @@ class Session:
         self._calendars = Calendars(self._calendar)
         self._keeper: Keeper | None = None
         if ledger is not None:
-            self._keeper = Keeper(
-                ledger,
-                rater,
-                self._labels,
-                self._calendars,
-                backlog,
-            )
+            from classifier.gateway.keeping import Keeper
+
+            self._keeper = Keeper(ledger, rater, self._labels, self._calendars, backlog)
         self._used: Figures | LedgerAllowances = self._keeper.allowances if self._keeper else Figures()
         self.meter = Meter(
             plan.lookup,
@@ -110,7 +105,11 @@ class Session:
             blocked_applications=len(self._applications.names) if in_line else 0,
         )
         self._ledger_unread = ledger  # who has used what before; asked when the first interval says which month it is
-        self._gate = Gate(rater, plan.subscribers, self.meter, self._used, say) if in_line else None
+        self._gate: Gate | None = None
+        if in_line:
+            from classifier.gateway.inline import Gate
+
+            self._gate = Gate(rater, plan.subscribers, self.meter, self._used, say)
 
     def usage(self, rows: np.ndarray) -> None:
         self._gathered.add(rows)
@@ -125,6 +124,8 @@ class Session:
         start_ns, end_ns = self._calendars(clock_ns)
         if self._gate:
             if self._ledger_unread is not None:
+                from classifier.gateway.recognising import recognise
+
                 month_ns = self._rater.periods.begins_ns("month", start_ns)
                 self._keeper.meet(*recognise(self._ledger_unread, self._subscribers.find, self.meter, month_ns))
                 self._ledger_unread = None
@@ -168,6 +169,8 @@ class Session:
 
     def _go_on_under(self, plan: Plan, names: tuple[str, ...]) -> None:
         """Nothing here may fail."""
+        from classifier.metering.renewal import Renewal, renumbered_lookup, renumbered_ranges
+
         application_number, gone, rule_of = self._applications.turn(plan.catalogue)
         subscriber_number = self._subscribers.turn(plan.subscribers, self.meter.new_subscribers)
         listed = self._subscribers.by_number()
@@ -217,6 +220,9 @@ class Session:
 
     def glance(self, count: int) -> Glance:
         """What was rated until the last interval's end, with the `count` largest subscribers and applications."""
+        from classifier.gateway.glances import Fullest, glance
+
+        self._fullest = self._fullest or Fullest()
         for used in self._rated:
             self._fullest.add(used)
         self._rated.clear()

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from itertools import pairwise
 from typing import TypeVar, overload
 
 import numpy as np
 
 from classifier.rating.offers import PARTS, REASONS
-from classifier.records import ApplicationUsage, SubscriberUsage
+from classifier.records import ApplicationUsage, SubscriberUsage, UsageColumns
 
-# Records are made so many subscribers at a time: enough for columns to pay, few enough to be small beside them.
-BATCH_SUBSCRIBERS = 1024
+# Records, and columns, are made so many subscribers at a time: enough for columns to pay, few enough for their text, some
+# MB, to stay in the cache.
+BATCH_SUBSCRIBERS = 4096
 _Record = TypeVar("_Record", SubscriberUsage, ApplicationUsage)
 
 
@@ -97,23 +99,45 @@ class SubscriberUsages(Sequence[SubscriberUsage]):
     def __hash__(self) -> int:
         return hash(tuple(self))
 
+    def columns(self) -> Iterator[UsageColumns]:
+        """All of them in columns, BATCH_SUBSCRIBERS at a time."""
+        its = self._columns
+        for first in range(0, len(self), BATCH_SUBSCRIBERS):
+            end = min(first + BATCH_SUBSCRIBERS, len(self))
+            self._settle(end)
+            subscribers = its.order[first:end]
+            chosen, first_application = _members(its.first_application, subscribers)
+            entries, first_reason = _members(its.first_reason, chosen)
+            yield UsageColumns(
+                labels=self._labels[first:end],
+                parts=its.parts[:, subscribers],
+                first_application=first_application,
+                application=its.application[chosen],
+                application_names=self._application_names,
+                figures=its.figures[:, chosen],
+                first_reason=first_reason,
+                reason=its.reason[entries],
+                reasons=REASONS,
+                reason_octets=its.reason_octets[entries],
+            )
+
     def _records(self, places: range) -> Iterator[SubscriberUsage]:
         """The records at these places of the sequence."""
         if places:
             self._settle(max(places[0], places[-1]) + 1)
         subscribers = self._columns.order[np.arange(places.start, places.stop, places.step)]
-        chosen, bounds = _members(self._columns.first_application, subscribers)
+        chosen, firsts = _members(self._columns.first_application, subscribers)
         made = self._applications(chosen)
-        applications = [made[start:end] for start, end in bounds]
+        applications = [made[start:end] for start, end in pairwise(firsts.tolist())]
         labels = map(self._labels.__getitem__, places)
         return _made(SubscriberUsage, labels, self._columns.parts[:, subscribers], applications)
 
     def _applications(self, chosen: np.ndarray) -> tuple[ApplicationUsage, ...]:
-        entries, bounds = _members(self._columns.first_reason, chosen)
+        entries, firsts = _members(self._columns.first_reason, chosen)
         reasons = map(REASONS.__getitem__, self._columns.reason[entries].tolist())
         pairs = tuple(zip(reasons, self._columns.reason_octets[entries].tolist(), strict=True))
         names = map(self._application_names.__getitem__, self._columns.application[chosen].tolist())
-        because = [pairs[start:end] for start, end in bounds]
+        because = [pairs[start:end] for start, end in pairwise(firsts.tolist())]
         return tuple(_made(ApplicationUsage, names, self._columns.figures[:, chosen], because))
 
     def _settle(self, end: int) -> None:
@@ -124,8 +148,10 @@ class SubscriberUsages(Sequence[SubscriberUsage]):
         end = int(np.searchsorted(self._columns.descending, self._columns.descending[end - 1], side="right"))
         subscribers = self._columns.order[begin:end]
         labels = self._labels_of(self._columns.subscriber[subscribers])
-        by_label = np.array(sorted(range(len(labels)), key=labels.__getitem__))
-        order = by_label[np.argsort(self._columns.descending[begin:end][by_label], kind="stable")]
+        rank, order = _runs(self._columns.descending[begin:end])[0], np.arange(len(labels))
+        tied = np.flatnonzero(np.bincount(rank)[rank] > 1)
+        by_label = sorted(tied.tolist(), key=labels.__getitem__)
+        order[tied] = np.array(by_label, np.int64)[np.argsort(rank[by_label], kind="stable")]
         self._columns.order[begin:end] = subscribers[order]
         self._labels += map(labels.__getitem__, order.tolist())
 
@@ -188,13 +214,13 @@ def _because(place: np.ndarray, reason: np.ndarray, octets: np.ndarray) -> tuple
     return first, reasons[order], sums[order]
 
 
-def _members(first: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, Iterator[tuple[int, int]]]:
-    """The members of the chosen groups, one group after the other, and the bounds of each; `first` as by `_because`."""
+def _members(first: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The members of the chosen groups, one group after the other, and the first of each and the end; `first` as by
+    `_because`."""
     counts = first[chosen + 1] - first[chosen]
-    ends = np.cumsum(counts)
-    starts = ends - counts
-    members = np.repeat(first[chosen] - starts, counts) + np.arange(counts.sum())
-    return members, zip(starts.tolist(), ends.tolist(), strict=True)
+    firsts = np.cumsum(np.append(0, counts))
+    members = np.repeat(first[chosen] - firsts[:-1], counts) + np.arange(firsts[-1])
+    return members, firsts
 
 
 def _made(kind: type[_Record], names: Iterable[str], figures: np.ndarray, last: Iterable[tuple]) -> Iterator[_Record]:

@@ -147,7 +147,7 @@ class Tally:
         for place in distinct(paying, len(self._programmes_by_place))[0]:
             rows = columns["programme"] == place
             programme = self._programmes_by_place[place]
-            subscribers = 1 + np.count_nonzero(np.diff(columns["subscriber"][rows]))  # sorted: the key begins with them
+            subscribers = 1 + int(np.count_nonzero(np.diff(columns["subscriber"][rows])))  # the key begins with them
             paid = int(octets[rows].sum())
             used_up = exhausted[place]
             used.append(ProgrammeUsage(programme.name, programme.payer, paid, subscribers, used_up))

@@ -7,7 +7,6 @@ without usage says how many frames and octets that was, so that the ledger's own
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from pathlib import Path
 
 from classifier.errors import LedgerError
@@ -80,7 +79,7 @@ class Backlog:
     def _give_up(self, place: int, entry: Entry) -> None:
         octets, frames = octets_and_frames(entry)
         unmetered = (*entry.unmetered, (UNRECORDED, frames, octets))
-        self._waiting[place] = replace(entry, postings=(), unmetered=unmetered)
+        self._waiting[place] = entry._replace(postings=(), unmetered=unmetered)
         self._rows -= entry.rows
         self.given_up = (self.given_up[0] + 1, self.given_up[1] + octets)
 

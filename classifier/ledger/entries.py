@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +9,7 @@ import numpy as np
 VOLUMES = ("uplink_octets", "downlink_octets", "uplink_packets", "downlink_packets")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """What runs: `kind` is "replay", "run" or "rate". `programmes` are (name, payer, terms) of those in force.
 
     `continues`: the number of the run that the process began with, where this one is only what it goes on with under another
@@ -69,8 +67,7 @@ class Period(NamedTuple):
     begins_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """Usage of one interval [begins_ns, ends_ns), which lies in one `day` (2013-11-05) and `month` (2013-11).
 
     `subscriber`, `outcome` i8[n]: ids of the ledger, in this order and each pair once; `volumes` i8[4, n] as in VOLUMES.
@@ -85,8 +82,7 @@ class Posting:
     volumes: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What one interval added.
 
     `observed` (frames, octets) of all frames; `pending` (frames, octets) that undecided flows hold at the end;

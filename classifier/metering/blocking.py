@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ KINDS_TOLD = SETS - FIRST_KIND
 SLOTS_TOLD = SLOTS
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(NamedTuple):
     """What one kind of subscribers may use: octets by slot, and by case (application, evidence) the slots that it takes from,
     the lower first, and whether nothing of it passes once they are used up."""
 

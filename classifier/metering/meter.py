@@ -7,8 +7,7 @@ frame. What leaves the tables goes to a sink, in the order in which it happened.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -82,8 +81,7 @@ class CipherLibrary(Protocol):
     addresses: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class MeterTotals:
+class MeterTotals(NamedTuple):
     """The meter's own accounts. Octets are IP octets."""
 
     first_packet_ns: int | None

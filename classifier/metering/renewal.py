@@ -7,7 +7,7 @@ connections and usage say stays true; of an application that is gone, and of a r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,7 @@ from classifier.metering.tables import Limits, time_outs_ns, trusts_resolvers
 from classifier.records import EVIDENCE_CONTRADICTED, EVIDENCE_NONE, SOURCE_NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(NamedTuple):
     """What is in force from now on, in the meter's numbers.
 
     `rule_of` i4[former rules]: each one's place among the new rules, -1 where it is gone. `gone` u1[applications]: 1 for those

@@ -6,7 +6,7 @@ Large tables are zero pages until they are touched, so a table that is large eno
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -51,8 +51,7 @@ FAR_FUTURE_NS = 2**63 - 1
 FLOW_CAPACITY_LIMIT = 1 << 24
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(NamedTuple):
     """What may give addresses to subscribers: UDP to or from `servers` (value 0 or more) on one of `ports`.
 
     `capacity`: prefixes that are bound at a time. Subscriber numbers up to `last_number` are taken.
@@ -64,8 +63,7 @@ class Watched:
     last_number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Capacities of the tables and time-outs of flows.
 
     Time-outs: RFC 5382, REQ-5 (TCP: 2 h 4 min established, 4 min otherwise), RFC 4787, REQ-5 (UDP: 5 min), RFC 5508,

@@ -7,7 +7,7 @@ Rules of this file: pure. What one offer leaves goes to the next (accounting 3.3
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from classifier.catalogue.records import BLOCK
 from classifier.rating.offers import Limit, Offer, Route, route, why_not
@@ -19,16 +19,14 @@ Case = tuple[int, int]  # an application and an evidence, by number
 Kind = tuple[tuple[Limit, ...] | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(NamedTuple):
     """The programmes with an allowance that usage takes from, in their order. `blocks`: once they are used up, none passes."""
 
     programmes: tuple[str, ...]
     blocks: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What decides over blocks for subscribers who are alike, at a moment: what each programme gives, and the course of each
     case that ends in a block, or takes from a programme that such a case takes from, too."""
 

@@ -8,8 +8,8 @@ much of what applies is left is the business of `allowances.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from classifier.catalogue.records import Programme
 from classifier.rating.periods import FOREVER_NS, Periods, instant_ns
@@ -40,8 +40,7 @@ ACCEPTED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """One allowance of a programme at a moment: the programme's `place`-th, in its period that began at `begins_ns`."""
 
     place: int
@@ -50,8 +49,7 @@ class Limit:
     begins_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """An offer that applies. `limits` in the order in which they are taken; None: without limit."""
 
     programme: Programme
@@ -63,8 +61,7 @@ class Claim:
         return PART_ZERO_RATED if self.programme.rate_percent == 0 else PART_DISCOUNTED
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """Where usage goes: to each claim as far as it holds, and the rest to the subscriber, for this reason.
 
     `reason` None: the last claim has no limit, and nothing is left.
@@ -74,8 +71,7 @@ class Route:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """A programme with its window as instants, [starts_ns, ends_ns)."""
 
     programme: Programme

@@ -7,8 +7,8 @@ daylight saving skips it at the first instant of the day. A month has the name o
 from __future__ import annotations
 
 from calendar import monthrange
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,8 +23,7 @@ def instant_ns(value: date | datetime, zone: ZoneInfo) -> int:
     return (value - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Periods:
+class Periods(NamedTuple):
     """Which day and month an instant lies in. `month_starts_on` 29 to 31: the month's last day where it has no such day."""
 
     zone: ZoneInfo

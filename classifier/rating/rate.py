@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import repeat
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -56,8 +56,7 @@ _OUTCOME = ("part", "programme", "reason")
 _STRONGER_FIRST = ("verified", "address", "claimed", "none", "contradicted")
 
 
-@dataclass(frozen=True, slots=True)
-class Rated:
+class Rated(NamedTuple):
     """What rating a table gives: RATED rows in the order of the table's rows.
 
     `used` has the new figure of each allowance that was used, in octets. `exhausted` names (subscriber, programme) where

@@ -10,8 +10,8 @@ Rule of this file: arrays of whole numbers, and nothing about why a route is wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -52,8 +52,7 @@ class RouteTables:
         self.octets = np.array([*octets, 0], np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(NamedTuple):
     """Where rows went. A route's claims are its segments, and behind the longest route's last claim lies the rest.
 
     `paid` [rows, segments]: the octets of each row that went there; `last` [rows]: the segment at which nothing was left of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from classifier.records import EvidenceUsage
@@ -47,8 +46,7 @@ class AllowanceUse(NamedTuple):
     allowance_octets: int
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(NamedTuple):
     """What was rated until the end of an interval. Octets since the start; `subscribers` counts those with usage; the tops
     and the reasons have the most octets first."""
 

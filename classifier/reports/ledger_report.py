@@ -9,14 +9,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from classifier.reports.columns import Column, Line, table_lines
 from classifier.reports.words import UNMETERED_BECAUSE, count_text, octets_text, share_text, time_text
 
 SCHEMA = "freeflow.report/1"
-GROUPINGS = ("subscriber", "application", "programme", "payer", "day", "month")
 ROWS_SHOWN = 50  # as in the table of a replay
 NOBODY = {"programme": "(none: charged)", "payer": "(the subscribers)"}
 
@@ -40,8 +38,7 @@ class Group(NamedTuple):
         return self.uplink_octets + self.downlink_octets
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerReport:
+class LedgerReport(NamedTuple):
     """Groups by `by`, one of GROUPINGS, in the order in which they are shown.
 
     `begin_ns`, `end_ns`: the range asked for, None where it is open. `unmetered` (frames, octets) by reason. `lost_octets`:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from itertools import islice
+import re
+from collections.abc import Iterator, Sequence
 
-from classifier.records import UsageReport
+import numpy as np
+
+from classifier.records import UsageColumns, UsageReport
+from classifier.reports.rendering import Cell, Texts, joined, texts_of
 
 HEADER = (
     "subscriber",
@@ -24,26 +27,40 @@ HEADER = (
     "charged_because",
 )
 
-
-# Pieces of so many rows: large enough for the writer to be fast, small beside the report.
-PIECE_ROWS = 1000
+_PLAIN = re.compile(r"[\w.:/-]+", re.ASCII)  # what no CSV quotes: most labels and names
 
 
 def csv_text(report: UsageReport) -> Iterator[str]:
     """The header and the rows, in pieces. `charged_because` is `reason=octets` pairs separated by `;`."""
+    yield ",".join(HEADER) + "\n"
+    for columns in report.subscribers.columns():
+        yield str(_rows(columns))
+
+
+def _rows(columns: UsageColumns) -> Texts:
+    reasons = Cell(_quoted(columns.reasons), columns.reason)
+    because = joined((reasons, "=", columns.reason_octets), columns.first_reason, ";")
+    owner = np.repeat(np.arange(len(columns.labels)), np.diff(columns.first_application))
+    row = [
+        Cell(_quoted(columns.labels), owner),
+        Cell(_quoted(columns.application_names), columns.application),
+        *columns.figures,
+        Cell(because),
+    ]
+    separated = [part for cell in row for part in (",", cell)]
+    return joined((*separated[1:], "\n"), np.array([0, len(owner)]), "")
+
+
+def _quoted(texts: Sequence[str]) -> Texts:
+    """Texts as the cells of a row, quoted where they have to be."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(HEADER)
-    rows = _rows(report)
-    while piece := list(islice(rows, PIECE_ROWS)):
-        writer.writerows(piece)
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-    yield buffer.getvalue()
-
-
-def _rows(report: UsageReport) -> Iterator[tuple[object, ...]]:
-    for subscriber in report.subscribers:
-        for *figures, reasons in subscriber.applications:
-            yield (subscriber.subscriber, *figures, ";".join([f"{reason}={octets}" for reason, octets in reasons]))
+    cells = []
+    for text in texts:
+        if not _PLAIN.fullmatch(text):
+            buffer.seek(0)
+            buffer.truncate()
+            writer.writerow((text, ""))
+            text = buffer.getvalue()[: -len(",\n")]
+        cells.append(text)
+    return texts_of(cells)

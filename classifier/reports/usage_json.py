@@ -7,19 +7,24 @@ there beside the schema's keys stands behind them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from json.encoder import encode_basestring_ascii
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from classifier.records import EVIDENCE_SHOWN, UNMETERED, SubscriberUsage, UsageReport, Volume
-from classifier.reports.glance import Vitals
+import numpy as np
+
+from classifier.records import EVIDENCE_SHOWN, UNMETERED, SubscriberUsages, UsageColumns, UsageReport, Volume
+from classifier.reports.rendering import Cell, Texts, joined, texts_of
 from classifier.reports.words import time_text
+
+if TYPE_CHECKING:
+    from classifier.reports.glance import Vitals
 
 SCHEMA = "freeflow.usage/1"
 ALWAYS_UNMETERED = ("not_ip", "transit")
 NOTHING: Mapping[str, object] = MappingProxyType({})
 _encode = json.JSONEncoder().encode
-_encode_name = cache(_encode)  # of applications, which are few and come again
 
 
 def json_text(report: UsageReport) -> Iterator[str]:
@@ -55,7 +60,7 @@ def _pieces(
     further: Mapping[str, object] = NOTHING,
 ) -> Iterator[str]:
     before = begin
-    for key, value in {**_entries(report), **further}.items():
+    for key, value in {**_entries(report, separator), **further}.items():
         yield f'{before}"{key}": '
         before = separator
         if not isinstance(value, Iterator):
@@ -70,8 +75,9 @@ def _pieces(
     yield end
 
 
-def _entries(report: UsageReport) -> dict[str, object]:
-    """The values by key as `json` takes them, but lists as iterators of their entries' text."""
+def _entries(report: UsageReport, separator: str) -> dict[str, object]:
+    """The values by key as `json` takes them, but lists as iterators of their entries' text, or of that of several with
+    `separator` between them."""
     return {
         "schema": SCHEMA,
         "first_packet": time_text(report.first_packet_ns),
@@ -81,7 +87,7 @@ def _entries(report: UsageReport) -> dict[str, object]:
         "discounted": _volume(report.discounted),
         "charged": _volume(report.charged),
         "unmetered": _unmetered(report),
-        "subscribers": _subscriber_texts(report.subscribers),
+        "subscribers": _subscriber_texts(report.subscribers, separator),
         "programmes": (
             _encode(
                 {
@@ -123,32 +129,56 @@ def _unmetered(report: UsageReport) -> dict:
     }
 
 
-def _subscriber_texts(usages: Iterable[SubscriberUsage]) -> Iterator[str]:
-    """Each as `json` would write it, but in half of its time: there may be a million of them."""
-    for label, zero_rated, discounted, charged, applications in usages:
-        texts = []
-        for (
-            application,
+def _subscriber_texts(subscribers: SubscriberUsages, separator: str) -> Iterator[str]:
+    """Each as `json` would write it, some thousands at a time with `separator` between them, in a fifth of its time."""
+    for columns in subscribers.columns():
+        yield str(_subscribers(columns, separator))
+
+
+def _subscribers(columns: UsageColumns, separator: str) -> Texts:
+    reasons = Cell(_quoted(columns.reasons), columns.reason)
+    because = joined((reasons, ": ", columns.reason_octets), columns.first_reason, ", ")
+    uplink, downlink, packets, *parts = columns.figures
+    applications = joined(
+        (
+            '{"application": ',
+            Cell(_quoted(columns.application_names), columns.application),
+            ', "uplink_octets": ',
             uplink,
+            ', "downlink_octets": ',
             downlink,
+            ', "packets": ',
             packets,
-            its_zero_rated,
-            its_discounted,
-            its_charged,
-            reasons,
-        ) in applications:
-            because = ""
-            for reason, octets in reasons:
-                because += f'{", " if because else ""}"{reason}": {octets}'
-            texts.append(
-                f'{{"application": {_encode_name(application)}, "uplink_octets": {uplink}, "downlink_octets": {downlink}, '
-                f'"packets": {packets}, "zero_rated_octets": {its_zero_rated}, "discounted_octets": {its_discounted}, '
-                f'"charged_octets": {its_charged}, "charged_because": {{{because}}}}}'
-            )
-        yield (
-            f'{{"subscriber": {_encode(label)}, "zero_rated_octets": {zero_rated}, "discounted_octets": {discounted}, '
-            f'"charged_octets": {charged}, "applications": [{", ".join(texts)}]}}'
-        )
+            *_parts(parts),
+            ', "charged_because": {',
+            Cell(because),
+            "}}",
+        ),
+        columns.first_application,
+        ", ",
+    )
+    return joined(
+        (
+            '{"subscriber": ',
+            Cell(_quoted(columns.labels)),
+            *_parts(columns.parts),
+            ', "applications": [',
+            Cell(applications),
+            "]}",
+        ),
+        np.array([0, len(columns.labels)]),
+        separator,
+    )
+
+
+def _parts(octets: Iterable[np.ndarray]) -> tuple[str | np.ndarray, ...]:
+    """What became of octets, as it stands in a row."""
+    zero_rated, discounted, charged = octets
+    return ', "zero_rated_octets": ', zero_rated, ', "discounted_octets": ', discounted, ', "charged_octets": ', charged
+
+
+def _quoted(texts: Sequence[str]) -> Texts:
+    return texts_of([*map(encode_basestring_ascii, texts)])
 
 
 def _evidence(report: UsageReport) -> dict:

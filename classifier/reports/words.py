@@ -12,6 +12,9 @@ from datetime import datetime, timedelta
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")  # decimal, IEC 80000-13; "B" is an octet
 _EPOCH = datetime(1970, 1, 1)
 
+# What a ledger's usage can be grouped by.
+GROUPINGS = ("subscriber", "application", "programme", "payer", "day", "month")
+
 # Why octets are charged (rating): as a sentence, and as what fits into a column.
 CHARGED_BECAUSE = {
     "unknown_application": ("the application is unknown", "unknown"),

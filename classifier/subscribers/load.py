@@ -12,6 +12,7 @@ import io
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from classifier.errors import ConfigurationError
 from classifier.validation import Network, did_you_mean, network
@@ -22,8 +23,7 @@ _NEEDED = COLUMNS[:2]
 _ATTRIBUTES = COLUMNS[2:]
 
 
-@dataclass(frozen=True, slots=True)
-class Subscriber:
+class Subscriber(NamedTuple):
     """One subscriber. An attribute that the file leaves empty is "" (None for `joined`).
 
     `addresses` may be empty: RADIUS or DHCP tells them. `enrolled`: (programme, day of enrolment), in the file's order.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from datetime import date, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -17,7 +16,7 @@ from classifier.catalogue.records import Eligibility, Programme
 from classifier.catalogue.terms import terms_text
 from classifier.ledger.entries import Attributes
 
-LAB = replace(RUN, programmes=())
+LAB = RUN._replace(programmes=())
 PARTNER = Attributes("partner", "", "", None, ())
 ELSEWHERE = Attributes("elsewhere", "", "", None, ())
 
@@ -55,7 +54,7 @@ def six_days(path, terms=None, more=()):
                 reason = None if free else "outside_window"
                 rows.append(Used(name, "facebook", 10, octets - 10, reason, terms, attributes))
         hours.append((at_ns(2013, 11, day), [*rows, *(row for of_day, row in more if of_day == day)]))
-    return make_ledger(path, hours, replace(LAB, programmes=(terms,)))
+    return make_ledger(path, hours, LAB._replace(programmes=(terms,)))
 
 
 @pytest.fixture
@@ -129,7 +128,7 @@ def test_weeks_after_it_are_counted_one_by_one_and_one_that_lacks_a_day_is_left_
         rows += [Used("tan", "facebook", 5, 5, attributes=PARTNER)] * (day in (9, 30))
         if day != 25:
             hours.append((moment, rows))
-    path = make_ledger(tmp_path / "usage.db", hours, replace(LAB, programmes=(terms,)))
+    path = make_ledger(tmp_path / "usage.db", hours, LAB._replace(programmes=(terms,)))
     won = answer(capfd, path)["eligible"]["won"]
     # Weeks from the 15th: Mei; from the 22nd: without the 25th; from the 29th: Tan.
     assert (won["users"], won["active_since"]["value"]) == (2, 1.0)
@@ -258,6 +257,6 @@ def test_a_mistake_is_one_line_that_says_how_to_mend_it(capfd, tmp_path, terms, 
 
 
 def test_an_empty_ledger_has_nothing_to_compare(capfd, tmp_path):
-    path = make_ledger(tmp_path / "usage.db", [], replace(LAB, programmes=(offer(),)))
+    path = make_ledger(tmp_path / "usage.db", [], LAB._replace(programmes=(offer(),)))
     (line,) = mistakes(run(capfd, "campaign", path, "zero"))
     assert "holds no usage yet" in line

@@ -60,6 +60,40 @@ def test_replaying_to_a_pipe_does_not_wait_for_rich_pydantic_or_pyroute2(environ
     subprocess.run([sys.executable, "-c", code, "replay", SMALL], env=environment, check=True, stdout=subprocess.PIPE)
 
 
+def test_a_replay_that_was_done_before_does_not_wait_for_what_checks_files_and_keeps_ledgers(environment):
+    code = (
+        "import sys; from classifier.cli.main import main; status = main(sys.argv[1:]); "
+        "heavy = {'pydantic_core', 'tomllib', 'sqlite3', 'numpy.ma'} & set(sys.modules); "
+        "sys.exit(f'{status} {heavy}' if status or heavy else 0)"
+    )
+    arguments = [sys.executable, "-c", code, "replay", SMALL, "--json"]
+    subprocess.run([*FREEFLOW, *arguments[3:]], env=environment, check=True, stdout=subprocess.PIPE)
+    subprocess.run(arguments, env=environment, check=True, stdout=subprocess.PIPE)
+
+
+def test_the_process_ends_when_its_work_is_out_and_its_exit_handlers_have_run(environment, tmp_path):
+    program = tmp_path / "ending.py"
+    program.write_text(
+        "import atexit, sys, threading, time\n"
+        "from classifier.cli import main\n"
+        "class Torn:\n"
+        "    def __del__(self): print('taken apart', file=sys.stderr)\n"
+        "kept = Torn()\n"
+        "def work():\n"
+        "    threading.Thread(target=lambda: (time.sleep(0.2), print('a thread'))).start()\n"
+        "    atexit.register(print, 'a handler')\n"
+        "    print('work')\n"
+        "    return int(sys.argv[1])\n"
+        "main.main = work\n"
+        "sys.exit(main.command())\n"
+    )
+    for status in (0, 1, 130):
+        ran = subprocess.run(
+            [sys.executable, program, str(status)], env=environment, capture_output=True, text=True, check=False
+        )
+        assert (ran.returncode, ran.stdout, ran.stderr) == (status, "work\na thread\na handler\n", "")
+
+
 @pytest.mark.parametrize("command", [["replay"], ["flows"], ["run"], ["signatures", "lookup"], ["signatures", "check"]])
 def test_every_help_has_an_example(environment, command):
     ran = subprocess.run([*FREEFLOW, *command, "--help"], env=environment, capture_output=True, text=True, check=True)

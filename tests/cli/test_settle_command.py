@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import sqlite3
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -19,7 +18,7 @@ from classifier.catalogue.terms import terms_text
 from classifier.ledger.entries import Attributes, Period
 from classifier.ledger.write import LedgerWriter
 
-LAB = replace(RUN, programmes=())
+LAB = RUN._replace(programmes=())
 TEN_FEN = (Step(None, Decimal("0.10")),)
 STEPS = (Step(1_000, Decimal("0.08")), Step(None, Decimal("0.05")))
 MOBILE = Attributes("china-mobile", "guangdong", "standard", "2013-10-01", ())
@@ -154,7 +153,7 @@ def test_a_tariff_that_changed_within_the_month_is_settled_under_each(capfd, tmp
 
 
 def test_a_month_that_starts_on_another_day_in_another_zone_is_settled_whole(capfd, tmp_path):
-    shanghai = replace(LAB, timezone="Asia/Shanghai")
+    shanghai = LAB._replace(timezone="Asia/Shanghai")
     path = make_ledger(tmp_path / "usage.db", [(at_ns(2013, 11, 5), [free("lin", 5, MOBILE)])], shanghai)
     (month,) = json.loads(run(capfd, "settle", path, "--json").out)["months"]
     assert (month["begins"], month["ends"]) == ("2013-10-31T16:00:00.000000Z", "2013-11-30T16:00:00.000000Z")

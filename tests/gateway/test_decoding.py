@@ -98,7 +98,7 @@ def test_what_waits_to_be_metered_is_not_overwritten(plan):
 def test_real_captures_are_metered_alike_by_one_worker_and_by_two(captures):
     """All that can be opened, as one input; small tables, so that bounds are gone over, too."""
     plan = load_plan(None, zero_rate=("facebook", "wechat"))
-    plan = replace(plan, limits=replace(plan.limits, flows=1 << 9, streams=1 << 6, fragments=1 << 5))
+    plan = replace(plan, limits=plan.limits._replace(flows=1 << 9, streams=1 << 6, fragments=1 << 5))
     paths = []
     for path in sorted(captures.rglob("*.*cap*")):
         with contextlib.suppress(CaptureError), open_capture(str(path)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -42,13 +41,13 @@ FREE = Programme(
     file="free-films.toml",
     on_exhausted="block",
 )
-ALL = replace(FREE, name="all", applications="*", allowances=(Allowance(500, "day"),), priority=20)
+ALL = FREE._replace(name="all", applications="*", allowances=(Allowance(500, "day"),), priority=20)
 LIN = Subscriber("lin", (), "a", "", "", None, ())
 HU = Subscriber("hu", (), "b", "", "", None, (), "barred")
 ACCEPTED = {(FILMS, EVIDENCE.index(name)) for name in ("address", "claimed", "verified")}
 EVERY = {(application, evidence) for application in range(3) for evidence in range(len(EVIDENCE))}
 FILMS_KEY = AllowanceKey(1, "free-films", 0, ALWAYS_NS)
-TWICE = replace(FREE, allowances=(Allowance(100, "once"), Allowance(10, "day")))
+TWICE = FREE._replace(allowances=(Allowance(100, "once"), Allowance(10, "day")))
 ALL_KEY = AllowanceKey(1, "all", 0, DAY_NS)
 
 
@@ -92,17 +91,17 @@ def gate(programmes, meter: Meter, used=None, said=None) -> Gate:
     [
         ([FREE], {FILMS_KEY: 100}, ACCEPTED),
         ([FREE], {FILMS_KEY: 99}, set()),
-        ([replace(FREE, on_exhausted="charge")], {FILMS_KEY: 100}, set()),
-        ([replace(FREE, accept="verified")], {FILMS_KEY: 100}, ACCEPTED - {(FILMS, EVIDENCE.index("claimed"))}),
-        ([replace(FREE, eligible=(Eligibility("b", None, None),))], {FILMS_KEY: 100}, set()),
+        ([FREE._replace(on_exhausted="charge")], {FILMS_KEY: 100}, set()),
+        ([FREE._replace(accept="verified")], {FILMS_KEY: 100}, ACCEPTED - {(FILMS, EVIDENCE.index("claimed"))}),
+        ([FREE._replace(eligible=(Eligibility("b", None, None),))], {FILMS_KEY: 100}, set()),
         # What the first offer has no room for goes to the second, which has.
         ([FREE, ALL], {FILMS_KEY: 100, ALL_KEY: 499}, set()),
         ([FREE, ALL], {FILMS_KEY: 100, ALL_KEY: 500}, EVERY),
         ([FREE, ALL], {FILMS_KEY: 99, ALL_KEY: 500}, EVERY - ACCEPTED),
         # The last offer has the word.
-        ([FREE, replace(ALL, on_exhausted="charge")], {FILMS_KEY: 100, ALL_KEY: 500}, set()),
-        ([replace(FREE, on_exhausted="charge"), ALL], {FILMS_KEY: 100, ALL_KEY: 500}, EVERY),
-        ([FREE, replace(ALL, allowances=())], {FILMS_KEY: 100}, set()),
+        ([FREE, ALL._replace(on_exhausted="charge")], {FILMS_KEY: 100, ALL_KEY: 500}, set()),
+        ([FREE._replace(on_exhausted="charge"), ALL], {FILMS_KEY: 100, ALL_KEY: 500}, EVERY),
+        ([FREE, ALL._replace(allowances=())], {FILMS_KEY: 100}, set()),
         # Several allowances of one offer are one sum, to which none adds more than it gives.
         ([TWICE], {FILMS_KEY: 130, FILMS_KEY._replace(place=1, begins_ns=DAY_NS): 9}, set()),
         ([TWICE], {FILMS_KEY: 130, FILMS_KEY._replace(place=1, begins_ns=DAY_NS): 10}, ACCEPTED),
@@ -124,8 +123,8 @@ def test_who_has_nothing_left_is_blocked_where_the_last_offer_says_so(programmes
 
 def test_what_takes_from_the_same_offer_is_counted_down_though_it_does_not_end_in_a_block():
     """What the first offer leaves of chat goes to one that charges in the end; films have the first one alone."""
-    chat = replace(FREE, name="chat", applications=("chat",), on_exhausted="charge", priority=30)
-    first = replace(ALL, name="first", applications=("films", "chat"), priority=5)
+    chat = FREE._replace(name="chat", applications=("chat",), on_exhausted="charge", priority=30)
+    first = ALL._replace(name="first", applications=("films", "chat"), priority=5)
     meter = Meter()
     gate([chat, first], meter).open(NOON_NS)
     (allowed,) = meter.kinds
@@ -155,7 +154,7 @@ def test_other_offers_and_other_states_hold_from_the_next_interval_on():
     blocking = gate([FREE], meter, {ALL_KEY: 500})
     blocking.open(NOON_NS)
     assert [meter.blocked(1), meter.blocked(2)] == [set(), EVERY]
-    listed = (LIN, replace(HU, state="active"))
+    listed = (LIN, HU._replace(state="active"))
     blocking.turn(Rater([ALL], APPLICATIONS, listed, Periods(ZoneInfo("UTC"))), listed)
     blocking.open(NOON_NS + 1)
     assert [meter.blocked(1), meter.blocked(2)] == [EVERY, set()]
@@ -163,7 +162,7 @@ def test_other_offers_and_other_states_hold_from_the_next_interval_on():
 
 def test_more_offers_than_there_is_room_for_pass_and_it_is_said_once():
     """There is room for those that apply first."""
-    offers = [replace(FREE, name=f"chat-{n:02}", applications=("chat",), priority=n - 20) for n in range(SLOTS_TOLD)]
+    offers = [FREE._replace(name=f"chat-{n:02}", applications=("chat",), priority=n - 20) for n in range(SLOTS_TOLD)]
     meter, said = Meter(), []
     used = {AllowanceKey(1, one.name, 0, ALWAYS_NS): 100 for one in (FREE, *offers)}
     blocking = gate([FREE, *offers], meter, used, said)

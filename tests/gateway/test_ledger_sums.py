@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,7 +13,7 @@ from classifier.ledger.entries import Entry
 from classifier.ledger.read import LedgerReader
 from classifier.ledger.write import LedgerWriter
 from classifier.rating.periods import Periods
-from classifier.reports.ledger_report import GROUPINGS
+from classifier.reports.words import GROUPINGS
 
 PERIODS = Periods(ZoneInfo("UTC"))
 HALF = ("half", "operator", '{"name":"half"}')
@@ -97,7 +96,7 @@ def test_what_a_run_that_was_cut_short_had_not_decided_is_told(tmp_path):
 def test_what_was_not_decided_at_a_reload_goes_on_and_is_not_lost(tmp_path):
     with LedgerWriter(tmp_path / "usage.db") as writer:
         for continues, pending in ((None, (3, 500)), (1, (2, 70)), (1, None)):
-            writer.begin_run(replace(RUN, continues=continues))
+            writer.begin_run(RUN._replace(continues=continues))
             if pending:
                 writer.write(Entry(0, 10, (9, 900), pending, (), (), ()))
     with LedgerReader(tmp_path / "usage.db") as reader:

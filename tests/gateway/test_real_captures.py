@@ -56,7 +56,7 @@ NOBODY = ["203.0.113.255/32"]  # then all are
 
 def _plan(networks: list[str]) -> Plan:
     plan = load_plan(None, subscriber_networks=networks)
-    small = replace(plan.limits, flows=1 << 13, subscribers=1 << 13, fragments=1 << 8, streams=1 << 8)
+    small = plan.limits._replace(flows=1 << 13, subscribers=1 << 13, fragments=1 << 8, streams=1 << 8)
     return replace(plan, limits=small)
 
 

@@ -111,7 +111,7 @@ def learned_by_twin(path: Path) -> set[tuple[str, str]]:
 @pytest.mark.captures
 def test_the_meter_learns_what_dpkt_reads_and_nothing_that_tshark_did_not_see(captures: Path):
     plan = load_plan(None, subscriber_networks=EVERYONE)
-    limits = replace(plan.limits, flows=1 << 13, subscribers=1 << 13, dns_names_each=1 << 12)
+    limits = plan.limits._replace(flows=1 << 13, subscribers=1 << 13, dns_names_each=1 << 12)
     plan = replace(plan, limits=limits)
     compared = learned = 0
     differing = set()

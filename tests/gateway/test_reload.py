@@ -5,7 +5,6 @@ The NIC is a stand-in that gives a capture; what is expected is a replay of the 
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from pathlib import Path
 
@@ -105,7 +104,7 @@ def test_what_is_not_changed_changes_nothing(run):
     run.reload_at(CHANGE_AT, lambda: None)
     outcome = run.run.run()
     assert outcome.problems == ()
-    assert dataclasses.replace(outcome.report, subscribers=()) == dataclasses.replace(whole, subscribers=())
+    assert outcome.report._replace(subscribers=()) == whole._replace(subscribers=())
     assert list(outcome.report.subscribers) == list(whole.subscribers)
     assert any(line.startswith("reloaded: ") for line in run.lines)
     assert ledger_problems(run.ledger) == []

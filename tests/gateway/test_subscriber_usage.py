@@ -171,6 +171,38 @@ def test_more_subscribers_than_are_made_at_a_time_come_in_the_same_order(monkeyp
     assert [usage.subscriber for usage in report.subscribers] == sorted(str(number) for number in range(1, 101))
 
 
+@pytest.mark.parametrize("at_a_time", [1, 7, 100, 4096])
+def test_columns_have_what_the_records_have(monkeypatch, at_a_time):
+    chance = np.random.default_rng(at_a_time)
+    rows = [
+        (
+            NOON_NS,
+            number,
+            int(chance.integers(4)),
+            int(chance.integers(len(EVIDENCE))),
+            0,
+            (*chance.integers(0, 3, 2), 1, 1),
+        )
+        for number in range(1, 101)
+        for _ in range(number % 4)
+    ]
+    report = report_of(rows, labels_of=lambda numbers: [f"s{number}" for number in numbers])
+    monkeypatch.setattr(subscriber_usage, "BATCH_SUBSCRIBERS", at_a_time)
+    records = []
+    for its in report.subscribers.columns():
+        for place, label in enumerate(its.labels):
+            applications = []
+            for row in range(its.first_application[place], its.first_application[place + 1]):
+                entries = slice(its.first_reason[row], its.first_reason[row + 1])
+                reasons = [its.reasons[reason] for reason in its.reason[entries]]
+                because = tuple(zip(reasons, its.reason_octets[entries].tolist(), strict=True))
+                name = its.application_names[its.application[row]]
+                applications.append(ApplicationUsage(name, *its.figures[:, row].tolist(), because))
+            records.append(SubscriberUsage(label, *its.parts[:, place].tolist(), tuple(applications)))
+    assert len(records) == 75
+    assert tuple(records) == tuple(report.subscribers)
+
+
 def test_labels_are_made_once_and_only_of_those_shown_and_of_their_equals():
     # 10 to 19 used most; of each ten all used the same.
     rows = [(NOON_NS, number, 1, 0, 0, (1000 - number // 10, 0, 1, 0)) for number in range(10, 100)]

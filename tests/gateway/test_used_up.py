@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -111,7 +110,7 @@ def test_a_period_counts_by_the_terms_of_the_latest_run_in_it(tmp_path):
     with LedgerWriter(path) as writer:
         for octets, day in ((250, (2013, 11, 5)), (300, (2013, 11, 20)), (400, (2013, 12, 5))):
             terms = offer("card", Allowance(octets, "month"))
-            writer.begin_run(replace(RUN, programmes=(terms,)))
+            writer.begin_run(RUN._replace(programmes=(terms,)))
             figures = [(Period("card", 0, at_ns(*day[:2], 1)), {"lin": 300, "mei": 270})]
             rows = [Used("lin", "taobao", 1, 1, None, terms)]
             writer.write(entry(writer, at_ns(*day), rows, allowances=figures))

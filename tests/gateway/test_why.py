@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -152,4 +151,4 @@ NAMELESS = {"name": None, "source": "none", "evidence": "none", "application": "
     ],
 )
 def test_a_flow_is_explained_by_what_it_was_recognised_by(changes, sentence):
-    assert WHY(replace(FLOW, **changes)) == sentence
+    assert WHY(FLOW._replace(**changes)) == sentence

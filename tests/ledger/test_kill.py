@@ -10,7 +10,6 @@ import random
 import sqlite3
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,7 +93,7 @@ def test_whatever_moment_a_writer_is_killed_at(killer, tmp_path):
 
 
 def test_only_a_live_run_that_did_not_come_to_its_end_is_told_of(tmp_path):
-    live = replace(RUN, kind="run")
+    live = RUN._replace(kind="run")
     path = tmp_path / "usage.db"
 
     def begin(run, *entries, ends=False):
@@ -111,7 +110,7 @@ def test_only_a_live_run_that_did_not_come_to_its_end_is_told_of(tmp_path):
     assert begin(live, Entry(0, 10, (9, 900), (3, 500), (), (), ())) == (CutRun(None, 0), 2)
     # A reload that had no interval yet: what counts is the last one of the process.
     with LedgerWriter(path) as writer:
-        writer.begin_run(replace(live, continues=2))
+        writer.begin_run(live._replace(continues=2))
     assert begin(live, Entry(10, 20, (9, 900), (0, 0), (), (), ()), ends=True) == (CutRun(10, 500), 4)
     assert begin(RUN, Entry(20, 30, (9, 900), (3, 7), (), (), ())) == (None, 5)
     assert begin(live) == (None, 6)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,8 +125,8 @@ def test_attributes_hold_from_the_run_in_which_they_changed(tmp_path):
 
 def test_runs_tell_under_what_they_were_rated(tmp_path):
     path = make_ledger(tmp_path / "usage.db", HOURS)
-    other = replace(
-        RUN, kind="run", timezone="Asia/Shanghai", month_starts_on=29, programmes=(("x", "operator", "{}"),)
+    other = RUN._replace(
+        kind="run", timezone="Asia/Shanghai", month_starts_on=29, programmes=(("x", "operator", "{}"),)
     )
     make_ledger(path, [], run=other)
     with LedgerReader(path) as reader:
@@ -216,7 +215,7 @@ def test_subscribers_in_whatever_number_are_written_each_once(tmp_path, count):
         assert writer.subscribers([*names[::-1], "another"], [*attributes[::-1], LIN]) == [*numbers[::-1], count + 1]
         for factor in (2, 3):
             figures = ((november, np.array(numbers[::-1]), np.array(numbers[::-1]) * factor),)
-            writer.write(replace(entry(writer, at_ns(2013, 11, 5), []), allowances=figures))
+            writer.write(entry(writer, at_ns(2013, 11, 5), [])._replace(allowances=figures))
     with LedgerReader(tmp_path / "usage.db") as reader:
         assert reader.subscribers() == ["", *names, "another"]
         assert reader.attributes() == {number: LIN for number in [*numbers[1::2], count + 1]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from classifier.records import (
     EVIDENCE,
     ApplicationUsage,
@@ -10,6 +12,7 @@ from classifier.records import (
     ProgrammeUsage,
     SubscriberUsage,
     UnmeteredUsage,
+    UsageColumns,
     UsageReport,
     Volume,
 )
@@ -50,6 +53,36 @@ def volume(usages: list[ApplicationUsage], part: str) -> Volume:
     return Volume(octets // 100 + bool(octets), octets // 4, octets - octets // 4)
 
 
+class Listed(tuple):
+    """Subscribers' usage in any order, with columns as a report has them: two subscribers at a time."""
+
+    def columns(self):
+        for first in range(0, len(self), 2):
+            yield columns_of(self[first : first + 2])
+
+
+def columns_of(subscribers: tuple[SubscriberUsage, ...]) -> UsageColumns:
+    """What these use, a row after the other."""
+    applications = [usage for one in subscribers for usage in one.applications]
+    because = [entry for usage in applications for entry in usage.charged_because]
+    names, reasons = (
+        {name: None for name in all_names}
+        for all_names in ((usage.application for usage in applications), (reason for reason, _ in because))
+    )
+    return UsageColumns(
+        labels=[one.subscriber for one in subscribers],
+        parts=np.array([one[1:4] for one in subscribers], np.int64).T,
+        first_application=np.cumsum([0, *(len(one.applications) for one in subscribers)]),
+        application=np.array([list(names).index(usage.application) for usage in applications], np.int64),
+        application_names=list(names),
+        figures=np.array([usage[1:7] for usage in applications], np.int64).reshape(-1, 6).T,
+        first_reason=np.cumsum([0, *(len(usage.charged_because) for usage in applications)]),
+        reason=np.array([list(reasons).index(reason) for reason, _ in because], np.int64),
+        reasons=list(reasons),
+        reason_octets=np.array([octets for _, octets in because], np.int64),
+    )
+
+
 def report(*subscribers: SubscriberUsage, unmetered=TRANSIT, **changes) -> UsageReport:
     """A report in which everything adds up."""
     usages = [usage for one in subscribers for usage in one.applications]
@@ -70,7 +103,7 @@ def report(*subscribers: SubscriberUsage, unmetered=TRANSIT, **changes) -> Usage
         "pending": Volume(),
         "charged_because": tuple(because.items()),
         "unmetered": tuple(unmetered),
-        "subscribers": tuple(subscribers),
+        "subscribers": Listed(subscribers),
         "programmes": (ProgrammeUsage("yixin-telecom", "netease", parts[0].octets, 1, 0),),
         "evidence": tuple(EvidenceUsage(name, 1, metered if name == "claimed" else 0) for name in EVIDENCE),
         "flows": 5,

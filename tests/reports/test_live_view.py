@@ -95,9 +95,7 @@ def test_losses_stand_in_it_and_in_the_log():
 def test_rates_are_those_of_the_last_interval():
     made = LiveView("eth1", None)
     made.interval(GLANCE, 0)
-    more = Glance(
-        **{name: getattr(GLANCE, name) for name in GLANCE.__dataclass_fields__} | {"charged_octets": 3_750_000}
-    )
+    more = GLANCE._replace(charged_octets=3_750_000)
     made.interval(more, 10 * SECOND)
     (charged,) = [line for line in text_of(made, 80, 24) if line.startswith("charged  ")]
     assert "1.0 Mbit/s" in charged
