@@ -59,7 +59,8 @@ def _contents(folders: Iterable[Path]) -> bytes:
                     content = file.read_bytes()
                 except OSError:
                     content = b""  # an empty file is no signature either
-                digest.update(f"\0{file}\0{len(content)}\0".encode() + content)
+                named = f"\0{file}\0{len(content)}\0"
+                digest.update(named.encode(errors="surrogateescape") + content)
     return digest.digest()
 
 

@@ -17,8 +17,8 @@ from classifier.catalogue.terms import catalogue_digest
 from classifier.errors import FreeflowError, LedgerError
 from classifier.gateway.inline import Ports
 from classifier.gateway.keeping import run_of
-from classifier.gateway.kernel_loading import load_kernels
 from classifier.gateway.plan import Plan
+from classifier.gateway.preparing import prepare
 from classifier.gateway.reloading import Reloading, held_back, refusal
 from classifier.gateway.session import Outcome, Session
 from classifier.gateway.sources import open_source
@@ -72,7 +72,7 @@ class LiveRun:
         self._ring = open_source(where, plan.configuration.capture, self._watcher.line)
         self._writer: LedgerWriter | None = None
         try:
-            load_kernels(plan, in_line=self._in_line)
+            prepare(plan, in_line=self._in_line)
             self._ring.prepare()
             ready_to_drop()
             self._writer, self._backlog = self._open_ledger()

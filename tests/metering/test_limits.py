@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from meters import measure
 
 from classifier.errors import ConfigurationError
 from classifier.kernels.streams import FLOATING_OFFSET
-from classifier.metering.tables import Limits
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from classifier.metering.tables import Limits
 )
 def test_a_table_that_is_too_small_is_named(name, size):
     with pytest.raises(ConfigurationError) as mistake:
-        Limits(**{name: size})
+        measure([], **{name: size})
     (problem,) = mistake.value.problems
     assert "\n" not in problem
     assert ("usage_rows" if name == "held_volumes" else name) in problem
