@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -26,7 +27,6 @@ from classifier.metering.tables import make_packets
 # these 0.77 s (0.67 and 0.62 at best). With 4 places a packet has left the cache of who metered it before it is written over.
 PLACES = 4
 PLACE_FRAMES = BATCH_FRAMES
-PLACES_KEPT = 16
 # Beginning and ending the thread takes 0.2 ms; a smaller capture is metered by then.
 DECODE_AHEAD_FROM_OCTETS = 1 << 20
 
@@ -81,10 +81,10 @@ class DecodingAhead:
         self._meter = meter
         self._free: SimpleQueue[np.recarray | None] = SimpleQueue()
         self._decoded: SimpleQueue[Decoded | BaseException | None] = SimpleQueue()
-        for _ in range(PLACES):
-            self._free.put(make_packets(PLACE_FRAMES))
-        self._buffers = _Buffers()
-        capture.lend(self._buffers.wait_until_free)
+        # The thread's own: places that are free, and the buffers of batches that may not be metered yet, in their order.
+        self._places = deque(make_packets(PLACE_FRAMES) for _ in range(PLACES))
+        self._lent: deque[np.ndarray] = deque()
+        capture.lend(self._wait_until_free)
         self._thread = threading.Thread(target=self._decode, name="decode-ahead", daemon=True)
         self._thread.start()
 
@@ -94,14 +94,12 @@ class DecodingAhead:
     def __exit__(self, *_: object) -> None:
         """End the thread, wherever it waits."""
         self._free.put(None)
-        self._buffers.stop()
         if self._thread is not threading.current_thread():  # which may be the one that collects the garbage
             self._thread.join()
 
     def __iter__(self) -> Iterator[Decoded]:
         while isinstance(decoded := self._decoded.get(), Decoded):
             yield decoded
-            self._buffers.give_back(decoded.buffer)
             self._free.put(decoded.packets)
         if decoded is not None:
             raise decoded
@@ -111,54 +109,26 @@ class DecodingAhead:
         try:
             for batch in self._capture:
                 for first in range(0, batch.count, PLACE_FRAMES):
-                    packets = self._free.get()
-                    if packets is None:
-                        return
+                    while not self._places:
+                        self._take_back()
+                    packets = self._places.popleft()
                     end = min(first + PLACE_FRAMES, batch.count)
                     self._meter.decode(batch.buffer, batch.listed, first, end, packets)
-                    self._buffers.lend(batch.buffer)
+                    self._lent.append(batch.buffer)
                     self._decoded.put(Decoded(packets, end - first, batch.buffer, self._capture.octets_read))
             self._decoded.put(None)
         except BaseException as error:
             self._decoded.put(error)
 
+    def _wait_until_free(self, octets: np.ndarray) -> None:
+        """Return once all of what lies in `octets` is metered."""
+        while any(np.may_share_memory(octets, buffer) for buffer in self._lent):
+            self._take_back()
 
-class _Buffers:
-    """How many batches in each buffer are not metered yet. A buffer is known by where it lies in memory."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._lent: dict[int, int] = {}
-        self._places: dict[int, tuple[np.ndarray, int]] = {}
-        self._stopped = False
-
-    def lend(self, buffer: np.ndarray) -> None:
-        with self._changed:
-            place = self._place(buffer)
-            self._lent[place] = self._lent.get(place, 0) + 1
-
-    def give_back(self, buffer: np.ndarray) -> None:
-        with self._changed:
-            self._lent[self._place(buffer)] -= 1
-            self._changed.notify()
-
-    def wait_until_free(self, octets: np.ndarray) -> None:
-        """Return once all of what lies in `octets` is metered. InterruptedError where nobody meters any more."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopped or not self._lent.get(self._place(octets)))
-            if self._stopped:
-                raise InterruptedError("nobody takes what is decoded")
-
-    def stop(self) -> None:
-        with self._changed:
-            self._stopped = True
-            self._changed.notify()
-
-    def _place(self, buffer: np.ndarray) -> int:
-        """Where it lies in memory. The same few arrays come again and again, and to ask each time takes 25 µs."""
-        known = self._places.get(id(buffer))
-        if known is None or known[0] is not buffer:
-            if len(self._places) >= PLACES_KEPT:
-                self._places.clear()
-            known = self._places[id(buffer)] = buffer, buffer.__array_interface__["data"][0]
-        return known[1]
+    def _take_back(self) -> None:
+        """Wait for the place that was lent first, as all are metered in order. InterruptedError where none is any more."""
+        packets = self._free.get()
+        if packets is None:
+            raise InterruptedError("nobody takes what is decoded")
+        self._lent.popleft()
+        self._places.append(packets)

@@ -30,7 +30,7 @@ JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 BOUNDS_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
 
 WORD_MASK = 2**64 - 1
-SEEN = 32  # arguments of a kernel that are kept in mind
+PREPARED = 64  # calls of a kernel that are kept in mind
 OWNS_ITS_DATA = 0x4  # NPY_ARRAY_OWNDATA, numpy/ndarraytypes.h; of no concern to a kernel
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -138,33 +138,46 @@ def kernel(function):
         return function
     _namespaces[id(function.__globals__)] = function.__globals__
     last: tuple = ((), None)  # kinds and code as one, as threads may call
-    seen: dict[int, tuple] = {}  # what was found out of arrays and Bundles that come again and again
+    prepared: dict[tuple, tuple] = {}  # of arrays and Bundles that come again and again together, by where they are
 
     @functools.wraps(function)
     def call(*arguments):
+        key = tuple([0 if type(one) is int else id(one) for one in arguments])
+        known = prepared.get(key)
+        if known is None:
+            return first_call(key, arguments)
+        code, words, places, _ = known
+        words = words.copy()
+        for place, word in places:
+            words[word] = arguments[place] & WORD_MASK
+        return code.call(words)
+
+    def first_call(key, arguments):
         nonlocal last
-        kinds, words, made = [], [], []
+        # A Bundle that is made here has to live as long as the call.
+        arguments = [Bundle(one) if isinstance(one, tuple) else one for one in arguments]
+        kinds, words, references = [], [], []
         for argument in arguments:
-            if type(argument) is int:
-                kinds.append(int)
-                words += (argument & WORD_MASK, 0, 0)
-                continue
-            known = seen.get(id(argument))
-            if known is None or known[0]() is not argument:
-                if isinstance(argument, tuple):
-                    argument = Bundle(argument)
-                    made.append(argument)  # it has to live as long as the call
-                known = _looked_at(argument)
-                if known[0] is not None:
-                    if len(seen) >= SEEN:
-                        seen.clear()
-                    seen[id(argument)] = known
-            kinds.append(known[1])
-            words += known[2]
+            kind, its = _looked_at(argument)
+            kinds.append(kind)
+            words += its
         former, code = last
         if code is None or kinds != former:
             code = _code(function, [_described(argument) for argument in arguments])
             last = kinds, code
+
+        def forget(_gone):
+            prepared.pop(key, None)
+
+        stays = [one for one in arguments if type(one) is not int]
+        if [id(one) for one in stays] == [one for one in key if one] and not any(
+            isinstance(one, np.generic) for one in stays
+        ):
+            references = [weakref.ref(one, forget) for one in stays if not isinstance(one, bool)]
+            places = [(place, place * ENTRY_WORDS) for place, one in enumerate(key) if not one]
+            if len(prepared) >= PREPARED:
+                prepared.clear()
+            prepared[key] = code, words, places, references
         return code.call(words)
 
     return call
@@ -174,7 +187,7 @@ _kinds: dict[tuple, tuple] = {}
 
 
 def _looked_at(argument) -> tuple:
-    """(a weak reference or None, what makes a kernel be compiled anew as far as it is cheap to know, three words).
+    """(what makes a kernel be compiled anew as far as it is cheap to know, three words).
 
     Asking an array for its address and its length takes microseconds, each time.
     """
@@ -182,12 +195,12 @@ def _looked_at(argument) -> tuple:
         kind = argument.dtype, argument.ndim, argument.flags.num & ~OWNS_ITS_DATA
         kind = _kinds.setdefault(kind, kind)  # dtypes that are one object are compared at once, others field by field
         shape = argument.shape if argument.ndim == 2 else (len(argument), 0)
-        return weakref.ref(argument), kind, (argument.ctypes.data, *shape)
+        return kind, (argument.ctypes.data, *shape)
     if hasattr(argument, "block_address"):
-        return weakref.ref(argument), argument.kind, (argument.block_address, 0, 0)
+        return argument.kind, (argument.block_address, 0, 0)
     if not isinstance(argument, int | np.integer | np.bool_):
         raise TypeError(f"a kernel takes no {type(argument).__name__}")
-    return None, type(argument), (int(argument) & WORD_MASK, 0, 0)
+    return type(argument), (int(argument) & WORD_MASK, 0, 0)
 
 
 def _described(argument):
