@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from classifier.detection.flows import address_text
 from classifier.reports.rendering import joined
 
 BEYOND_LABEL = "(beyond the subscriber table)"
@@ -42,4 +41,11 @@ def _ipv4_texts(entries: np.ndarray) -> list[str]:
 
 
 def _ipv6_texts(entries: np.ndarray) -> list[str]:
-    return [f"{address_text(6, high, 0)}/64" for high in entries["high"].tolist()]
+    """By RFC 5952: the groups behind the prefix, all zero, are the longest such run, with those that end the prefix."""
+    texts = []
+    for high in entries["high"].tolist():
+        groups = f"{high >> 48:x}:{high >> 32 & 0xFFFF:x}:{high >> 16 & 0xFFFF:x}:{high & 0xFFFF:x}"
+        while groups.endswith(":0"):
+            groups = groups[:-2]
+        texts.append("::/64" if groups == "0" else f"{groups}::/64")
+    return texts
