@@ -21,7 +21,7 @@ from benches.names import PACKETS, names_table
 from benches.peers import PEERS
 from benches.processes import run
 from benches.side_by_side import Row, measure, rows_tables, say
-from benches.starts import compile_kernels, measure_starts, starts_table
+from benches.starts import compile_all, measure_starts, starts_table
 
 LONGEST_DRAWING_SECONDS = 60
 
@@ -55,7 +55,7 @@ def side_by_side(arguments: argparse.Namespace) -> tuple[str, dict[str, list[Row
 def report(arguments: argparse.Namespace) -> tuple[str, dict[str, list[Row]]]:
     """Measure everything; the report in Markdown, and the rows that the picture shows."""
     head = about(arguments.octets)
-    compile_kernels()
+    compile_all()
     text, rows = side_by_side(arguments)
     say("each kind of name")
     names = names_table(arguments.runs, part(PACKETS, arguments.octets))
