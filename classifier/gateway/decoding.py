@@ -79,12 +79,9 @@ class DecodingAhead:
     def __init__(self, capture: CaptureFile, meter: Meter) -> None:
         self._capture = capture
         self._meter = meter
-        self._free: SimpleQueue[np.recarray | None] = SimpleQueue()
         self._decoded: SimpleQueue[Decoded | BaseException | None] = SimpleQueue()
-        # The thread's own: places that are free, and the buffers of batches that may not be metered yet, in their order.
-        self._places = deque(make_packets(PLACE_FRAMES) for _ in range(PLACES))
-        self._lent: deque[np.ndarray] = deque()
-        capture.lend(self._wait_until_free)
+        self._places = _Places()
+        capture.lend(self._places.wait_until_free)
         self._thread = threading.Thread(target=self._decode, name="decode-ahead", daemon=True)
         self._thread.start()
 
@@ -93,14 +90,14 @@ class DecodingAhead:
 
     def __exit__(self, *_: object) -> None:
         """End the thread, wherever it waits."""
-        self._free.put(None)
+        self._places.stop()
         if self._thread is not threading.current_thread():  # which may be the one that collects the garbage
             self._thread.join()
 
     def __iter__(self) -> Iterator[Decoded]:
         while isinstance(decoded := self._decoded.get(), Decoded):
             yield decoded
-            self._free.put(decoded.packets)
+            self._places.give_back(decoded.packets)
         if decoded is not None:
             raise decoded
 
@@ -109,26 +106,52 @@ class DecodingAhead:
         try:
             for batch in self._capture:
                 for first in range(0, batch.count, PLACE_FRAMES):
-                    while not self._places:
-                        self._take_back()
-                    packets = self._places.popleft()
+                    packets = self._places.take()
                     end = min(first + PLACE_FRAMES, batch.count)
                     self._meter.decode(batch.buffer, batch.listed, first, end, packets)
-                    self._lent.append(batch.buffer)
+                    self._places.lend(batch.buffer)
                     self._decoded.put(Decoded(packets, end - first, batch.buffer, self._capture.octets_read))
             self._decoded.put(None)
         except BaseException as error:
             self._decoded.put(error)
 
-    def _wait_until_free(self, octets: np.ndarray) -> None:
+
+class _Places:
+    """Where packets are decoded to. The thread's own, but for what says otherwise; it knows no meter, whose tables would stay
+    as long as a capture knows how to wait."""
+
+    def __init__(self) -> None:
+        self._free = deque(make_packets(PLACE_FRAMES) for _ in range(PLACES))
+        self._lent: deque[np.ndarray] = deque()  # the buffers of batches that may not be metered yet, in their order
+        self._given_back: SimpleQueue[np.recarray | None] = SimpleQueue()
+
+    def take(self) -> np.recarray:
+        """A place that nobody reads."""
+        while not self._free:
+            self._take_back()
+        return self._free.popleft()
+
+    def lend(self, buffer: np.ndarray) -> None:
+        """A batch of this buffer is on its way."""
+        self._lent.append(buffer)
+
+    def wait_until_free(self, octets: np.ndarray) -> None:
         """Return once all of what lies in `octets` is metered."""
         while any(np.may_share_memory(octets, buffer) for buffer in self._lent):
             self._take_back()
 
     def _take_back(self) -> None:
         """Wait for the place that was lent first, as all are metered in order. InterruptedError where none is any more."""
-        packets = self._free.get()
+        packets = self._given_back.get()
         if packets is None:
             raise InterruptedError("nobody takes what is decoded")
         self._lent.popleft()
-        self._places.append(packets)
+        self._free.append(packets)
+
+    def give_back(self, packets: np.recarray) -> None:
+        """The other thread's: they are metered."""
+        self._given_back.put(packets)
+
+    def stop(self) -> None:
+        """The other thread's: nothing will be metered any more."""
+        self._given_back.put(None)

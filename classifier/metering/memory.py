@@ -10,9 +10,12 @@ import contextlib
 import math
 import mmap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import DTypeLike
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 PAGES_FROM_OCTETS = 1 << 20
 # In so large a table what is asked for lies far apart; from here on in pages of 2 MiB, so that finding them costs less.
