@@ -216,12 +216,13 @@ def _described(argument):
     return "uint64" if isinstance(argument, np.uint64) or argument > 2**63 - 1 else "int64"
 
 
+_text = functools.cache(repr)  # NumPy takes 3 ms to write the dtypes of all tables, and two kernels are called with them
 _codes: dict[str, _Code] = {}
 
 
 def _code(function, kinds: list):
     """The compiled code, from memory, from disk or made now."""
-    digest = hashlib.blake2b(repr(kinds).encode(), digest_size=10)
+    digest = hashlib.blake2b("; ".join(map(_text, kinds)).encode(), digest_size=10)
     source = Path(function.__code__.co_filename)
     if source.parent != _PACKAGE:
         digest.update(source.read_bytes())  # the fingerprint does not know it
