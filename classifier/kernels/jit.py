@@ -216,7 +216,8 @@ def _described(argument):
     return "uint64" if isinstance(argument, np.uint64) or argument > 2**63 - 1 else "int64"
 
 
-_text = functools.cache(repr)  # NumPy takes 3 ms to write the dtypes of all tables, and two kernels are called with them
+# NumPy takes 3 ms to write the dtypes of all tables, and two kernels are called with them.
+_text = functools.cache(repr)
 _codes: dict[str, _Code] = {}
 
 
