@@ -129,7 +129,7 @@ class UsageColumns(NamedTuple):
     reason_octets: np.ndarray
 
 
-class SubscriberUsages(Protocol):
+class UsageBySubscriber(Protocol):
     """Subscribers sorted by octets, most first, then by label: a sequence of SubscriberUsage, and columns of it."""
 
     def __len__(self) -> int: ...
@@ -186,7 +186,7 @@ class UsageReport(NamedTuple):
     pending: Volume
     charged_because: tuple[tuple[str, int], ...]
     unmetered: tuple[UnmeteredUsage, ...]
-    subscribers: SubscriberUsages
+    subscribers: UsageBySubscriber
     programmes: tuple[ProgrammeUsage, ...]
     evidence: tuple[EvidenceUsage, ...]
     flows: int

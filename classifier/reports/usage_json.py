@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from classifier.records import EVIDENCE_SHOWN, UNMETERED, SubscriberUsages, UsageColumns, UsageReport, Volume
+from classifier.records import EVIDENCE_SHOWN, UNMETERED, UsageBySubscriber, UsageColumns, UsageReport, Volume
 from classifier.reports.rendering import Cell, Texts, joined, texts_of
 from classifier.reports.words import time_text
 
@@ -129,7 +129,7 @@ def _unmetered(report: UsageReport) -> dict:
     }
 
 
-def _subscriber_texts(subscribers: SubscriberUsages, separator: str) -> Iterator[str]:
+def _subscriber_texts(subscribers: UsageBySubscriber, separator: str) -> Iterator[str]:
     """Each as `json` would write it, some thousands at a time with `separator` between them, in a fifth of its time."""
     for columns in subscribers.columns():
         yield str(_subscribers(columns, separator))
