@@ -1,4 +1,4 @@
-"""freeflow and the other tools on one capture, one after the other, in rows."""
+"""freeflow and the other tools on one capture, in rows. Whole processes take turns: each sees the same machine."""
 
 from __future__ import annotations
 
@@ -58,8 +58,7 @@ def measure(capture: Capture, runs: int, with_peers: bool) -> tuple[str, list[Ro
     say(f"{capture.path.name}: {capture.packets:,} packets; freeflow running, {runs} runs")
     found, steady_peak = own.steady(capture, runs)
     walked = own.walk(capture, runs)
-    say(f"the command as a whole process, {runs} runs")
-    whole = [own.whole(capture) for _ in range(runs)]
+    whole, others = _whole_processes(capture, runs, with_peers)
     size = capture.packets, capture.frame_octets
     rows = [
         Row(WALK, False, *size, walked),
@@ -68,9 +67,8 @@ def measure(capture: Capture, runs: int, with_peers: bool) -> tuple[str, list[Ro
         Row(RUNNING, False, *size, found["totals_seconds"], steady_peak),
         Row(REPORTED, False, *size, found["report_seconds"], steady_peak),
         Row(WHOLE, True, *size, [done.seconds for done in whole], max(done.peak_octets for done in whole)),
+        *(other.row() for other in others),
     ]
-    if with_peers:
-        rows += [_peer(peer, capture) for peer in PEERS if peer.version() is not None]
     about = (
         f"{capture.octets:,} octets of {capture.source}: {found['frames']:,} packets, {found['octets']:,} IP octets, "
         f"{found['flows']:,} metered flows of {found['subscribers']:,} subscribers; their report as JSON has "
@@ -79,23 +77,45 @@ def measure(capture: Capture, runs: int, with_peers: bool) -> tuple[str, list[Ro
     return about + "".join(f" {count:,} {what}." for what, count in found["notices"]), rows
 
 
-def _peer(peer: Peer, capture: Capture) -> Row:
-    """Time another tool, three times if it is quick."""
-    if peer.packets is not None:
-        capture = beginning(capture, peer.packets)
-    say(f"{peer.name}, {capture.packets:,} packets")
-    done: list[Run] = []
-    failed = ""
-    while not failed and len(done) < PEER_RUNS and not (done and done[0].seconds > REPEATED_BELOW_SECONDS):
+def _whole_processes(capture: Capture, runs: int, with_peers: bool) -> tuple[list[Run], list[_Other]]:
+    """Rounds of freeflow and of whoever is quick enough to come again."""
+    whole: list[Run] = []
+    others = [_Other(peer, capture) for peer in PEERS if peer.version() is not None] if with_peers else []
+    for nth in range(runs):
+        say(f"whole processes, round {nth + 1} of {runs}")
+        whole.append(own.whole(capture))
+        for other in others:
+            other.run_again()
+    return whole, others
+
+
+class _Other:
+    """Another tool on a capture, or on its beginning: three times if it is quick."""
+
+    def __init__(self, peer: Peer, capture: Capture) -> None:
+        self._peer = peer
+        self._capture = capture if peer.packets is None else beginning(capture, peer.packets)
+        self._done: list[Run] = []
+        self._failed = ""
+
+    def run_again(self) -> None:
+        """Once more, if it did well."""
+        slow = bool(self._done) and self._done[0].seconds > REPEATED_BELOW_SECONDS
+        if self._failed or slow or len(self._done) == PEER_RUNS:
+            return
         with tempfile.TemporaryDirectory() as folder:
-            one = run(peer.command(capture.path, Path(folder)), LONGEST_PEER_SECONDS)
+            one = run(self._peer.command(self._capture.path, Path(folder)), LONGEST_PEER_SECONDS)
         if one.status != 0:
-            failed = f"not done in {LONGEST_PEER_SECONDS} s" if one.status < 0 else f"exit status {one.status}"
-        done.append(one)
-    seconds = [] if failed else [one.seconds for one in done]
-    peak = max(one.peak_octets for one in done)
-    read = f", first {capture.packets:,} packets" if peer.packets is not None else ""
-    return Row(peer.name, True, capture.packets, capture.frame_octets, seconds, peak, failed, read)
+            self._failed = f"not done in {LONGEST_PEER_SECONDS} s" if one.status < 0 else f"exit status {one.status}"
+        self._done.append(one)
+
+    def row(self) -> Row:
+        """What it took."""
+        seconds = [] if self._failed else [one.seconds for one in self._done]
+        peak = max(one.peak_octets for one in self._done)
+        size = self._capture.packets, self._capture.frame_octets
+        read = f", first {self._capture.packets:,} packets" if self._peer.packets is not None else ""
+        return Row(self._peer.name, True, *size, seconds, peak, self._failed, read)
 
 
 def find(rows: list[Row], tool: str) -> Row | None:
