@@ -1,6 +1,6 @@
 """The catalogue's records: what an application is recognised by, what a programme offers.
 
-Rules of this file: frozen and slotted; absence is None or an empty tuple; prefixes are `ipaddress` networks without
+Rules of this file: named tuples; absence is None or an empty tuple; prefixes are `ipaddress` networks without
 host bits; dates stay as the file gives them, since only the operator's time zone makes instants of them.
 """
 

@@ -115,12 +115,12 @@ def _feed(
 
     `on_source` gets the name and the digest of each capture that is through.
     """
-    several = _check(paths, batch_frames) if len(paths) > 1 else None
+    total = _check(paths, batch_frames) if len(paths) > 1 else None
     read_before = 0
     for path in paths:
         digest = None if on_source is None else sha256()
         with open_capture(path, batch_frames=batch_frames, digest=digest) as capture:
-            total = several if len(paths) > 1 else capture.octets_total
+            total = total if len(paths) > 1 else capture.octets_total
             for octets_read in meter_capture(session.meter, capture, workers):
                 if progress is not None:
                     progress(read_before + octets_read, total)

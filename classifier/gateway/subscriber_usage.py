@@ -17,8 +17,7 @@ import numpy as np
 from classifier.rating.offers import PARTS, REASONS
 from classifier.records import ApplicationUsage, SubscriberUsage, UsageColumns
 
-# Records, and columns, are made so many subscribers at a time: enough for columns to pay, few enough for their text, some
-# MB, to stay in the cache.
+# Columns are made so many subscribers at a time: enough to pay, few enough for their text, some MB, to stay in the cache.
 BATCH_SUBSCRIBERS = 4096
 _Record = TypeVar("_Record", SubscriberUsage, ApplicationUsage)
 
@@ -86,10 +85,6 @@ class SubscriberUsages(Sequence[SubscriberUsage]):
             return tuple(self._records(range(len(self))[place]))
         found = range(len(self))[place]
         return next(self._records(range(found, found + 1)))
-
-    def __iter__(self) -> Iterator[SubscriberUsage]:
-        for first in range(0, len(self), BATCH_SUBSCRIBERS):
-            yield from self._records(range(len(self))[first : first + BATCH_SUBSCRIBERS])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):

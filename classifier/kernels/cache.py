@@ -37,11 +37,16 @@ def _seal(path: Path, content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=DIGEST_OCTETS, salt=b"freeflow", key=path.name[-64:].encode()).digest()
 
 
+def is_ours(file: Path | int) -> bool:
+    """Whether a file, or an open one, is this user's or root's. OSError where there is none."""
+    return os.stat(file).st_uid in (0, os.geteuid())
+
+
 def read(path: Path) -> bytes | None:
     """What `write` wrote; None where nothing is, where it is not whole, or where somebody else wrote it."""
     try:
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_uid not in (0, os.geteuid()):
+            if not is_ours(file.fileno()):
                 return None
             kept = file.read()
     except OSError:

@@ -1,7 +1,7 @@
 """Kernels and helpers: where compiled code is kept, whether it can be trusted, and how it is called.
 
 Numba is imported when something has to be compiled and not before (`compiling`): it is a third of a start. What was compiled
-is kept as object code, which llvmlite alone loads. A file is trusted if its name and its digest are right: the name of its
+is kept (`cache`) as object code, which llvmlite alone loads. A file is trusted if name and digest are right: the name of its
 folder is a hash of all kernel sources, the versions and the flags in force; its own name has the kinds of the arguments and
 the processor in it. Anything else is compiled anew.
 """
@@ -50,7 +50,7 @@ def _fingerprint() -> str:
 
 CACHE_DIRECTORY = cache.ROOT / _fingerprint()
 # Whether the first call will take a while: the meter's kernel is the last that a first run compiles.
-COMPILED_BEFORE = any(CACHE_DIRECTORY.glob("meter.meter_packets-*.kernel"))
+COMPILED_BEFORE = any(map(cache.is_ours, CACHE_DIRECTORY.glob("meter.meter_packets-*.kernel")))
 
 if JIT_DISABLED:
     # Hashes wrap around on purpose; interpreted NumPy scalars would warn at each of them.
@@ -154,9 +154,10 @@ def kernel(function):
 
     def first_call(key, arguments):
         nonlocal last
+        comes_again = not any(isinstance(one, tuple | np.generic) for one in arguments)
         # A Bundle that is made here has to live as long as the call.
         arguments = [Bundle(one) if isinstance(one, tuple) else one for one in arguments]
-        kinds, words, references = [], [], []
+        kinds, words = [], []
         for argument in arguments:
             kind, its = _looked_at(argument)
             kinds.append(kind)
@@ -169,11 +170,9 @@ def kernel(function):
         def forget(_gone):
             prepared.pop(key, None)
 
-        stays = [one for one in arguments if type(one) is not int]
-        if [id(one) for one in stays] == [one for one in key if one] and not any(
-            isinstance(one, np.generic) for one in stays
-        ):
-            references = [weakref.ref(one, forget) for one in stays if not isinstance(one, bool)]
+        if comes_again:
+            # An address means these arrays as long as they live: the first that is gone takes the entry along.
+            references = [weakref.ref(one, forget) for one in arguments if not isinstance(one, int)]
             places = [(place, place * ENTRY_WORDS) for place, one in enumerate(key) if not one]
             if len(prepared) >= PREPARED:
                 prepared.clear()

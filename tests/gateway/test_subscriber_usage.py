@@ -168,7 +168,9 @@ def test_more_subscribers_than_are_made_at_a_time_come_in_the_same_order(monkeyp
     rows = [(NOON_NS, number, 1, 0, 0, (40, 0, 1, 0)) for number in range(1, 101)]
     report = report_of(rows, labels_of=lambda numbers: [str(number) for number in numbers])
     monkeypatch.setattr(subscriber_usage, "BATCH_SUBSCRIBERS", 7)
-    assert [usage.subscriber for usage in report.subscribers] == sorted(str(number) for number in range(1, 101))
+    assert [label for its in report.subscribers.columns() for label in its.labels] == sorted(
+        str(number) for number in range(1, 101)
+    )
 
 
 @pytest.mark.parametrize("at_a_time", [1, 7, 100, 4096])

@@ -263,6 +263,25 @@ def _length(array):
     return array.shape[0]
 
 
+@jit.kernel
+def _weighed(array, weight, negative):
+    total = array.shape[0] * weight + array[0]
+    return -total if negative else total
+
+
+def test_a_call_with_arrays_that_are_gone_is_never_taken_for_one_with_those_that_lie_there_now():
+    lying = set()
+    for length in [*range(1, 200), *range(200, 1, -1)] * 3:
+        array = np.full(length, 7)
+        lying.add(id(array))
+        for weight in (3, -2, np.int64(5)):
+            for negative in (False, True, np.True_):
+                expected = (length * int(weight) + 7) * (-1 if negative else 1)
+                assert _weighed(array, weight, negative) == expected
+        del array
+    assert len(lying) < 100  # the same places again and again
+
+
 @pytest.mark.parametrize("argument", [np.arange(8)[::2], np.zeros((2, 2, 2)), 1.5, "text"])
 def test_what_a_kernel_cannot_take_is_refused(argument):
     with pytest.raises((TypeError, ValueError), match="a kernel takes"):
