@@ -49,6 +49,22 @@ def steady(capture: Capture, runs: int) -> tuple[dict, int]:
     return found, done.peak_octets
 
 
+def beside_the_walk(capture: Capture, runs: int) -> tuple[dict, int, list[float]]:
+    """`steady` and the plain walk by turns, a process for each run, so that both see the same machine.
+
+    What the one printed, the seconds of all its runs together; its highest peak; the seconds of the other.
+    """
+    found, peak, walked = {}, 0, []
+    for _ in range(runs):
+        printed, octets = steady(capture, 1)
+        found = {
+            key: found.get(key, []) + value if key.endswith("_seconds") else value for key, value in printed.items()
+        }
+        peak = max(peak, octets)
+        walked += walk(capture, 1)
+    return found, peak, walked
+
+
 def walk(capture: Capture, runs: int) -> list[float]:
     """Seconds of each plain walk."""
     command = [sys.executable, "-m", "benches.walk", str(capture.path), str(runs), str(capture.flows)]

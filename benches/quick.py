@@ -1,8 +1,8 @@
-"""`make bench-quick`: two ratios in less than a minute, beside those that benches/README.md has.
+"""`make bench-quick`: three ratios in less than a minute, beside those that benches/README.md has.
 
 A later change is compared by these, as a ratio of one run has the machine's ups and downs in both of its figures: freeflow,
-running, of the plain walk, and the whole process of `tcpdump -r FILE -w /dev/null`. They take turns, so that each sees the
-same machine.
+running on one core and on two, of the plain walk, and the whole process of `tcpdump -r FILE -w /dev/null`. They take turns,
+so that each sees the same machine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from benches import own, page
 from benches.captures import Capture, large_capture, large_capture_is_made, read_through
 from benches.files import FULL_OCTETS
-from benches.goals import OF_TCPDUMP, OF_THE_WALK
+from benches.goals import OF_TCPDUMP, ON_ONE_CORE, ON_TWO_CORES
 from benches.peers import TCPDUMP
 from benches.processes import run
 from benches.starts import compile_all
@@ -44,20 +44,22 @@ def main() -> int:
 
 def measure(capture: Capture) -> dict[str, tuple[list[float], list[float]]]:
     """By goal: seconds of freeflow, and of the other, in the order in which they took turns."""
-    running, walked, whole, copied = [], [], [], []
+    one, two, walked, whole, copied = [], [], [], [], []
     for _ in range(ROUNDS):
-        running += own.steady(capture, 1)[0]["totals_seconds"]
-        walked += own.walk(capture, 1)
+        found, _, seconds = own.beside_the_walk(capture, 1)
+        one += found["one_worker_seconds"]
+        two += found["totals_seconds"]
+        walked += seconds
         whole.append(own.whole(capture).seconds)
         if TCPDUMP.version() is not None:
             command = TCPDUMP.command(capture.path, Path())
             copied.append(own.must(run(command, own.LONGEST_SECONDS), "tcpdump").seconds)
-    found = {OF_THE_WALK: (running, walked)}
+    pairs = {ON_ONE_CORE: (one, walked), ON_TWO_CORES: (two, walked)}
     if copied:
-        found[OF_TCPDUMP] = whole, copied
+        pairs[OF_TCPDUMP] = whole, copied
     else:
         print("tcpdump is not installed")
-    return found
+    return pairs
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""freeflow and the other tools on one capture, in rows. Whole processes take turns: each sees the same machine."""
+"""freeflow and the other tools on one capture, in rows. They take turns: each sees the same machine."""
 
 from __future__ import annotations
 
@@ -56,8 +56,7 @@ def say(what: str) -> None:
 def measure(capture: Capture, runs: int, with_peers: bool) -> tuple[str, list[Row]]:
     """What freeflow found in the capture, in words, and the rows."""
     say(f"{capture.path.name}: {capture.packets:,} packets; freeflow running, {runs} runs")
-    found, steady_peak = own.steady(capture, runs)
-    walked = own.walk(capture, runs)
+    found, steady_peak, walked = own.beside_the_walk(capture, runs)
     whole, others = _whole_processes(capture, runs, with_peers)
     size = capture.packets, capture.frame_octets
     rows = [
