@@ -61,13 +61,13 @@ def beside_the_walk(capture: Capture, runs: int) -> tuple[dict, int, list[float]
             key: found.get(key, []) + value if key.endswith("_seconds") else value for key, value in printed.items()
         }
         peak = max(peak, octets)
-        walked += walk(capture, 1)
+        walked.append(walk(capture))
     return found, peak, walked
 
 
-def walk(capture: Capture, runs: int) -> list[float]:
-    """Seconds of each plain walk."""
-    command = [sys.executable, "-m", "benches.walk", str(capture.path), str(runs), str(capture.flows)]
+def walk(capture: Capture) -> float:
+    """Seconds of the plain walk."""
+    command = [sys.executable, "-m", "benches.walk", str(capture.path), str(capture.flows)]
     walked = json.loads(must(run(command, LONGEST_SECONDS), "walk").output)
     _count("the plain walk", walked["packets"], capture)
     return walked["seconds"]
